@@ -1,0 +1,12 @@
+"""The engine's clocks and sizes, in seconds and counts."""
+
+from config import env
+
+CEF_REDIS_PREFIX = env.text("CEF_REDIS_PREFIX", "cef:")
+CEF_RUN_SLOTS = env.integer("CEF_RUN_SLOTS", 1000, low=1, high=4000)
+CEF_LEASE_SECONDS = env.number("CEF_LEASE_SECONDS", 20.0, low=1.0, high=600.0)
+CEF_HEARTBEAT_SECONDS = env.number("CEF_HEARTBEAT_SECONDS", 5.0, low=0.1, high=60.0)
+CEF_POLL_SECONDS = env.number("CEF_POLL_SECONDS", 3.0, low=0.1, high=60.0)
+CEF_DRAIN_SECONDS = env.number("CEF_DRAIN_SECONDS", 25.0, low=0.0, high=600.0)
+CEF_START_PACE_SECONDS = env.number("CEF_START_PACE_SECONDS", 0.008, low=0.0, high=1.0)
+CEF_ENGINE_CONNECTIONS = env.integer("CEF_ENGINE_CONNECTIONS", 8, low=1, high=64)
