@@ -54,7 +54,9 @@ class ProviderError(CefError):
 
     code = "provider_error"
 
-    def __init__(self, message: str, *, provider: str, model: str, attempts: int = 1, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, provider: str, model: str, attempts: int = 1, status: int | None = None
+    ) -> None:
         super().__init__(message, provider=provider, model=model, attempts=attempts, status=status)
         self.provider = provider
         self.model = model

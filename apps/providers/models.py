@@ -75,7 +75,9 @@ class EmbeddingModel(IdentifiedModel):
 
     workspace_lookup: ClassVar[str] = "workspace"
 
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, null=True, blank=True)
     kind = models.CharField(max_length=16, choices=EmbeddingKind)
     name = models.CharField(max_length=200)

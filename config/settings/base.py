@@ -8,6 +8,7 @@ from config.settings.celery import *  # noqa: F403
 from config.settings.engine import *  # noqa: F403
 from config.settings.logging import LOGGING as LOGGING
 from config.settings.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
+from config.settings.providers import *  # noqa: F403
 from config.settings.rest import REST_FRAMEWORK as REST_FRAMEWORK
 from config.settings.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 
