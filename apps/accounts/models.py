@@ -7,7 +7,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 from apps.accounts.permissions import KEY_SCOPES, Role
 from apps.core.models import IdentifiedModel
@@ -132,32 +132,26 @@ class Membership(WorkspaceModel):
 
 
 class ApiKey(models.Model):
-    """A credential `cef_<id>_<secret>_<crc>` of one member of one workspace; only a keyed hash of it is kept."""
+    """A credential `cef_<id>_<secret>_<crc>` that acts for one membership; only a keyed hash of the secret is kept.
 
-    workspace_lookup: ClassVar[str] = "workspace"
+    It hangs on the membership and not on the user, so that it ends with the membership and follows its role.
+    """
+
+    workspace_lookup: ClassVar[str] = "membership__workspace"
 
     id = models.CharField(primary_key=True, max_length=8, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="api_keys")
-    service_account = models.ForeignKey(
-        ServiceAccount, on_delete=models.CASCADE, null=True, blank=True, related_name="api_keys"
-    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=200)
     digest = models.BinaryField(max_length=32)
     pepper_kid = models.CharField(max_length=8, editable=False)
-    scopes = ArrayField(models.CharField(max_length=32, choices=SCOPE_CHOICES), default=list)
+    scopes = ArrayField(models.CharField(max_length=32, choices=SCOPE_CHOICES))
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = "API key"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(user__isnull=True) ^ Q(service_account__isnull=True), name="api_key_has_one_owner"
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.name} (cef_{self.id}_…)"
