@@ -111,7 +111,7 @@ class ContextMount(ImmutableModel):
 
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.CASCADE, related_name="mounts")
     context = models.ForeignKey("contexts.Context", on_delete=models.PROTECT, related_name="mounts")
-    version = models.PositiveIntegerField(null=True, blank=True)
+    version = models.PositiveBigIntegerField(null=True, blank=True)
     access = models.CharField(max_length=8, choices=Access, default=Access.READ)
     share = models.FloatField(default=0.0, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
     position = models.PositiveSmallIntegerField(default=0)

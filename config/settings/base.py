@@ -11,6 +11,7 @@ from config.settings.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
 from config.settings.providers import *  # noqa: F403
 from config.settings.rest import REST_FRAMEWORK as REST_FRAMEWORK
 from config.settings.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from config.settings.tools import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 

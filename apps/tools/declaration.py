@@ -1,0 +1,70 @@
+"""`@tool`: turns a function into a tool. What an author of tools imports is here.
+
+    from typing import Annotated
+    from pydantic import Field
+    from apps.tools.declaration import Effect, ToolCall, tool
+
+    @tool(version="1.0.0", effect=Effect.READ_ONLY)
+    def word_count(call: ToolCall, text: Annotated[str, Field(description="Any text.")]) -> int:
+        \"\"\"Count the words of a text.\"\"\"
+        return len(text.split())
+
+The docstring is what the model reads; schemas come from the annotations.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from apps.tools.definitions import NO_CONFIG, EffectLedger, MountRef, ToolCall, ToolDefinition
+from apps.tools.effects import Effect
+from apps.tools.exceptions import ToolFailed, ToolInputInvalid
+from apps.tools.signatures import read_arguments, read_result
+
+__all__ = [
+    "Effect",
+    "EffectLedger",
+    "MountRef",
+    "ToolCall",
+    "ToolDefinition",
+    "ToolFailed",
+    "ToolInputInvalid",
+    "tool",
+]
+
+
+def tool(
+    *,
+    version: str,
+    name: str | None = None,
+    effect: Effect = Effect.UNSAFE,
+    timeout_s: float = 30.0,
+    input_schema: dict[str, Any] | None = None,
+    output_schema: dict[str, Any] | None = None,
+    config_schema: dict[str, Any] = NO_CONFIG,
+) -> Callable[[Callable[..., Any]], ToolDefinition]:
+    """Make the decorated function a tool, under its own name unless another is given.
+
+    With an `input_schema` the function gets the JSON arguments as they are; with an `output_schema` its result must
+    already be JSON. `config_schema` says what an agent's binding may configure. Raises InvalidToolDefinition or
+    InvalidSchema.
+    """
+
+    def declare(function: Callable[..., Any]) -> ToolDefinition:
+        arguments = read_arguments(function) if input_schema is None else None
+        result = read_result(function) if output_schema is None else None
+        return ToolDefinition(
+            name=name or function.__name__,
+            version=version,
+            description=inspect.getdoc(function) or "",
+            input_schema=arguments.schema() if arguments else dict(input_schema or {}),
+            output_schema=result[1] if result else output_schema,
+            config_schema=config_schema,
+            effect=Effect(effect),
+            timeout_s=timeout_s,
+            run=function,
+            arguments=arguments,
+            returns=result[0] if result else None,
+        )
+
+    return declare
