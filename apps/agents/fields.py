@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.types.json import Json
 
 
-class OrderedJSONField(models.JSONField):  # type: ignore[type-arg]  # generic for the checker only
+class OrderedJSONField(models.JSONField):
     """PostgreSQL's `json` instead of `jsonb`, for output schemas: a model fills an object's keys in their order."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:

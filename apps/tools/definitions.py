@@ -61,7 +61,7 @@ class ToolCall:
     def record_effect(self, result: JsonValue) -> None:
         """Leave the result in the run's effect ledger; call it inside the transaction that has the effect.
 
-        A replay finds it there and does not run the tool again. Without a ledger (a call outside a run) it does nothing.
+        A replay finds it there and does not run the tool again. Outside a run there is no ledger, and nothing happens.
         """
         if self.ledger is not None:
             self.ledger.record(result)
@@ -71,8 +71,8 @@ class ToolCall:
 class ToolDefinition:
     """One version of a tool: its contract with the model, and the code behind it.
 
-    `run` is called as `run(call, **arguments)`, sync (in a thread, with the ORM at hand) or async (on the event loop, where
-    nothing may block). `arguments` and `returns` turn JSON into the types of its signature and back.
+    `run` is called as `run(call, **arguments)`, sync (in a thread, with the ORM at hand) or async (on the event loop,
+    where nothing may block). `arguments` and `returns` turn JSON into the types of its signature and back.
     """
 
     name: str

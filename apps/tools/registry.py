@@ -6,9 +6,9 @@ A plugin is a module whose namespace holds tools (what `@tool` makes). Two place
     [project.entry-points."cef.tools"]
     billing = "acme_billing.tools"
 
-and the setting CEF_TOOL_MODULES, for code that is not installed as a package: this project itself in a checkout, or an app of
-your own project. A plugin that does not load is reported once and left out as a whole; its known tools are shown as
-unavailable, and no other plugin suffers.
+and the setting CEF_TOOL_MODULES, for code that is not installed as a package: this project itself in a checkout, or an
+app of your own project. A plugin that does not load is reported once and left out as a whole; its known tools are shown
+as unavailable, and no other plugin suffers.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """JSON Schema 2020-12: checks schemas before they are kept, and values against them.
 
-Schemas come from tenants and values from models, so nothing here may reach the network or run without bound: `$ref` stays
-inside the document, patterns run in a linear-time engine, and the number of followed references is counted.
+Schemas come from tenants and values from models, so nothing here may reach the network or run without bound: `$ref`
+stays inside the document, patterns run in a linear-time engine, and followed references are counted.
 """
 
 from collections.abc import Iterator, Mapping

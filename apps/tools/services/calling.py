@@ -1,0 +1,146 @@
+"""Runs one tool once: checked arguments in, a checked JSON result out, and nothing but ToolFailed when it fails."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cache, partial
+from typing import Any, Final, cast
+
+from django.conf import settings
+from django.db import connections
+from pydantic import JsonValue, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from apps.core.canonical import dump, load
+from apps.core.clock import Clock, SystemClock
+from apps.core.exceptions import CefError, Fault, LimitExceeded, Unavailable
+from apps.tools.definitions import ToolCall, ToolDefinition
+from apps.tools.effects import Effect
+from apps.tools.exceptions import ToolFailed, ToolInputInvalid, ToolOutputInvalid, ToolTimeout
+from apps.tools.schemas import faults, sentence
+
+logger = logging.getLogger(__name__)
+
+# A larger result is checked in a thread, so that the event loop goes on meanwhile.
+_INLINE_BYTES: Final = 32 * 1024
+
+_PASSING: Final = (LimitExceeded, Unavailable)
+
+
+async def call_tool(
+    definition: ToolDefinition, call: ToolCall, arguments: Mapping[str, Any], *, clock: Clock | None = None
+) -> JsonValue:
+    """The tool's result, exactly as a later reader of the journal will load it.
+
+    A sync tool runs in one of CEF_TOOL_THREADS threads, whose database connection is closed afterwards; waiting for a
+    free one counts against the time limit, which is the tool's or what the call's deadline leaves. A thread cannot be
+    stopped: after a timeout the function may still come to its end, so an unsafe tool then has an unknown outcome.
+
+    Raises ToolInputInvalid (the message tells a model what to correct), ToolTimeout, ToolOutputInvalid, or ToolFailed
+    with the tool's own code.
+    """
+    prepared = check_arguments(definition, arguments)
+    seconds = _seconds(definition, call, clock or SystemClock())
+    if seconds <= 0:
+        raise ToolTimeout(f"There is no time left to call {definition.name}.")
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            value = await _execute(definition, call, prepared)
+    except TimeoutError as error:
+        raise _timeout(definition, seconds) if limit.expired() else _failure(definition, error) from error
+    except ToolFailed:
+        raise
+    except CefError as error:
+        raise ToolFailed(error.message, code=error.code, retryable=isinstance(error, _PASSING)) from error
+    except Exception as error:  # a tool is foreign code: the run must go on whatever it raises
+        raise _failure(definition, error) from error
+    return await _checked(definition, value)
+
+
+def check_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as the function takes them. Raises ToolInputInvalid."""
+    found = faults(definition.input_validator, arguments)
+    if found:
+        raise ToolInputInvalid(f"Invalid arguments for {definition.name}: {sentence(found)}.", errors=found)
+    if definition.arguments is None:
+        return dict(arguments)
+    try:
+        return definition.arguments(dict(arguments))
+    except ValidationError as error:
+        found = tuple(_fault(item) for item in error.errors(include_url=False, include_context=False))
+        raise ToolInputInvalid(f"Invalid arguments for {definition.name}: {sentence(found)}.", errors=found) from None
+
+
+def _fault(item: Any) -> Fault:
+    return Fault("".join(f"/{part}" for part in item["loc"]), str(item["type"]), str(item["msg"]))
+
+
+def _seconds(definition: ToolDefinition, call: ToolCall, clock: Clock) -> float:
+    if call.deadline is None:
+        return definition.timeout_s
+    left = (call.deadline - clock.now()).total_seconds()
+    return min(definition.timeout_s, left)
+
+
+async def _execute(definition: ToolDefinition, call: ToolCall, arguments: dict[str, Any]) -> Any:
+    if definition.is_async:
+        return await definition.run(call, **arguments)
+    return await _in_thread(partial(_closing, partial(definition.run, call, **arguments)))
+
+
+async def _in_thread(function: Any) -> Any:
+    # The context carries the run's ids into the log lines of the thread.
+    return await asyncio.get_running_loop().run_in_executor(_threads(), copy_context().run, function)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings.CEF_TOOL_THREADS, thread_name_prefix="tool")
+
+
+def _closing(function: Any) -> Any:
+    """Call, then give the thread's database connections back: idle threads must not hold any."""
+    try:
+        return function()
+    finally:
+        connections.close_all()
+
+
+async def _checked(definition: ToolDefinition, value: Any) -> JsonValue:
+    encoded = _encode(definition, value)
+    check = partial(_check_result, definition, encoded)
+    return cast(JsonValue, check() if len(encoded) <= _INLINE_BYTES else await _in_thread(check))
+
+
+def _encode(definition: ToolDefinition, value: Any) -> bytes:
+    try:
+        if definition.returns is not None:
+            value = definition.returns.dump_python(value, mode="json", warnings="error", by_alias=True)
+        encoded = dump(value)
+    except (ValueError, TypeError, RecursionError, PydanticSerializationError) as error:
+        raise ToolOutputInvalid(f"{definition.name} returned something that is not JSON.") from error
+    if len(encoded) > settings.CEF_TOOL_RESULT_BYTES:
+        limit = settings.CEF_TOOL_RESULT_BYTES
+        raise ToolOutputInvalid(f"{definition.name} returned {len(encoded)} bytes; {limit} are accepted.")
+    return encoded
+
+
+def _check_result(definition: ToolDefinition, encoded: bytes) -> Any:
+    value = load(encoded)
+    if definition.output_validator is not None and (found := faults(definition.output_validator, value)):
+        raise ToolOutputInvalid(f"The result of {definition.name} breaks its schema: {sentence(found)}.")
+    return value
+
+
+def _timeout(definition: ToolDefinition, seconds: float) -> ToolTimeout:
+    unsafe = definition.effect == Effect.UNSAFE
+    message = f"{definition.name} gave no result within {seconds:g} seconds."
+    return ToolTimeout(message, retryable=not unsafe, outcome_unknown=unsafe)
+
+
+def _failure(definition: ToolDefinition, error: Exception) -> ToolFailed:
+    """What the model may know of an unforeseen exception: its kind. Its words may hold secrets and go to the log."""
+    logger.error("The tool %s failed.", definition.label, exc_info=error)
+    return ToolFailed(f"{definition.name} failed with {type(error).__name__}.")

@@ -1,0 +1,79 @@
+"""Registered tools as a pydantic-ai toolset."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from pydantic_ai import FunctionToolset, ModelRetry, RunContext, Tool
+from pydantic_ai.exceptions import ToolFailed as Reported
+
+from apps.tools.definitions import BoundTool, ToolCall, ToolDefinition
+from apps.tools.effects import Effect
+from apps.tools.exceptions import ToolFailed, ToolUnavailable
+from apps.tools.registry import Registry, registry
+from apps.tools.services.calling import call_tool
+
+# Part of the names under which a run's journal records its steps: never change it.
+TOOLSET_ID: Final = "tools"
+MAX_RETRIES: Final = 3
+
+
+class ToolDeps(Protocol):
+    """What the dependencies of a run must offer."""
+
+    def tool_call(self, tool_call_id: str, tool_name: str) -> ToolCall:
+        """The circumstances of this call."""
+        ...
+
+
+def build_toolset(bindings: Sequence[BoundTool], source: Registry | None = None) -> FunctionToolset[Any]:
+    """A toolset of the bound tools, in the order of their names, so that prompts and journals stay the same.
+
+    A tool whose code is gone stays in the toolset and reports `tool_unavailable` when called. A correctable failure asks
+    the model to try again (three times per tool and run), any other is reported to it as final. A ToolFailed whose
+    outcome is unknown passes through: the engine must not let the model repeat it.
+    """
+    found = source or registry()
+    ordered = sorted(bindings, key=lambda bound: bound.name)
+    return FunctionToolset([_tool(bound, found) for bound in ordered], id=TOOLSET_ID, max_retries=MAX_RETRIES)
+
+
+def effects(bindings: Sequence[BoundTool]) -> Mapping[str, Effect]:
+    """The declared effect of each tool by its name."""
+    return {bound.name: bound.effect for bound in bindings}
+
+
+def _tool(bound: BoundTool, source: Registry) -> Tool[Any]:
+    async def body(ctx: RunContext[ToolDeps], /, **arguments: Any) -> Any:
+        return await _run(bound, source, ctx, arguments)
+
+    return Tool.from_schema(
+        body,
+        name=bound.name,
+        description=bound.description,
+        json_schema=_schema(bound, source),
+        takes_ctx=True,
+    )
+
+
+def _schema(bound: BoundTool, source: Registry) -> dict[str, Any]:
+    """The code's own schema keeps the order of its properties, which the database does not."""
+    definition = _definition(bound, source)
+    return dict(bound.input_schema) if isinstance(definition, ToolUnavailable) else definition.input_schema
+
+
+def _definition(bound: BoundTool, source: Registry) -> ToolDefinition | ToolUnavailable:
+    try:
+        return source.get(bound.name, bound.version, bound.digest)
+    except ToolUnavailable as error:
+        return error
+
+
+async def _run(bound: BoundTool, source: Registry, ctx: RunContext[ToolDeps], arguments: dict[str, Any]) -> Any:
+    call = replace(ctx.deps.tool_call(ctx.tool_call_id or "", bound.name), config=bound.config)
+    try:
+        return await call_tool(source.get(bound.name, bound.version, bound.digest), call, arguments)
+    except ToolFailed as error:
+        if error.outcome_unknown:
+            raise
+        raise (ModelRetry if error.retryable else Reported)(error.message) from error
