@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Iterable, Sequence
 
 from apps.core.exceptions import NotFound
 from apps.core.models import Blob
@@ -21,3 +22,19 @@ def load(workspace_id: uuid.UUID, digest: bytes) -> bytes:
     if found is None:
         raise NotFound("No bytes are stored under this hash.", code="blob_not_found", digest=bytes(digest).hex())
     return bytes(found)
+
+
+def store_many(workspace_id: uuid.UUID, contents: Sequence[bytes]) -> list[bytes]:
+    """Keep each content and return their hashes in the same order. One INSERT for all; none for an empty list."""
+    digests = [hashlib.sha256(data).digest() for data in contents]
+    # Sorted, so that two writers of the same contents never wait for each other in a circle.
+    unique = sorted(zip(digests, contents, strict=True))
+    blobs = [Blob(workspace_id=workspace_id, digest=digest, size=len(data), data=data) for digest, data in unique]
+    Blob.objects.bulk_create(blobs, ignore_conflicts=True)
+    return digests
+
+
+def load_many(workspace_id: uuid.UUID, digests: Iterable[bytes]) -> dict[bytes, bytes]:
+    """The bytes under these hashes, by hash, in one query; a hash that is not there is not in the answer."""
+    rows = Blob.objects.filter(workspace_id=workspace_id, digest__in=set(digests)).values_list("digest", "data")
+    return {bytes(digest): bytes(data) for digest, data in rows}
