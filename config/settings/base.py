@@ -6,8 +6,9 @@ from config import env
 from config.settings.admin import UNFOLD as UNFOLD
 from config.settings.celery import *  # noqa: F403
 from config.settings.engine import *  # noqa: F403
+from config.settings.flower import *  # noqa: F403
 from config.settings.logging import LOGGING as LOGGING
-from config.settings.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
+from config.settings.oauth import *  # noqa: F403
 from config.settings.providers import *  # noqa: F403
 from config.settings.rest import REST_FRAMEWORK as REST_FRAMEWORK
 from config.settings.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -24,7 +25,6 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 CEF_PUBLIC_URL = env.text("CEF_PUBLIC_URL").rstrip("/")
 CEF_LIVE_URL = env.text("CEF_LIVE_URL").rstrip("/")
-CEF_FLOWER_URL = env.text("CEF_FLOWER_URL", "").rstrip("/")
 
 INSTALLED_APPS = [
     "unfold",
@@ -89,7 +89,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

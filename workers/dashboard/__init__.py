@@ -1,0 +1,1 @@
+"""Flower behind the platform's own sign-in: nothing of it answers anybody who may not see it."""

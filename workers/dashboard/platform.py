@@ -1,0 +1,91 @@
+"""The platform's side of a sign-in, as the dashboard sees it: where to send the browser, and what to ask."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.web import HTTPError
+
+from apps.accounts.oauth.client import CLIENT_ID, SCOPE
+from workers.dashboard.config import DashboardConfig
+from workers.dashboard.session import Attempt
+
+TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Whom the platform has signed in, and whether the dashboard is for them."""
+
+    subject: str
+    email: str
+    allowed: bool
+
+
+@dataclass(frozen=True)
+class Platform:
+    """An OAuth 2.0 client for the one authorization server that there is."""
+
+    config: DashboardConfig
+
+    @property
+    def issuer(self) -> str:
+        """The authorization server's name, which every answer repeats (RFC 9207)."""
+        return f"{self.config.public_url}/o"
+
+    def authorization_url(self, attempt: Attempt) -> str:
+        """Where the browser goes to sign in."""
+        query = {
+            "response_type": "code",
+            "client_id": CLIENT_ID,
+            "redirect_uri": self._redirect_uri,
+            "scope": SCOPE,
+            "state": attempt.state,
+            "code_challenge": attempt.challenge,
+            "code_challenge_method": "S256",
+        }
+        return f"{self.issuer}/authorize/?{urlencode(query)}"
+
+    async def visitor(self, code: str, attempt: Attempt) -> Visitor:
+        """Exchange the code and ask whose it was. Raises HTTPError 403 for a bad code, 503 without an answer."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._redirect_uri,
+            "code_verifier": attempt.verifier,
+        }
+        token = await self._ask(
+            "/o/token/",
+            method="POST",
+            body=urlencode(form),
+            auth_username=CLIENT_ID,
+            auth_password=quote(self.config.client_secret, safe=""),
+        )
+        bearer = {"Authorization": f"Bearer {token['access_token']}"}
+        answer = await self._ask("/o/dashboard-user/", headers=bearer)
+        return Visitor(subject=answer["sub"], email=answer["email"], allowed=answer["allowed"] is True)
+
+    @property
+    def _redirect_uri(self) -> str:
+        return f"{self.config.url}/login"
+
+    async def _ask(self, path: str, **options: Any) -> dict[str, Any]:
+        request = HTTPRequest(
+            self.config.platform_url + path, request_timeout=TIMEOUT_S, follow_redirects=False, **options
+        )
+        try:
+            response = await AsyncHTTPClient().fetch(request)
+        except HTTPClientError as error:
+            raise _refusal(error) from error
+        except OSError as error:
+            raise HTTPError(503, "The platform does not answer.") from error
+        answer: dict[str, Any] = json.loads(response.body)
+        return answer
+
+
+def _refusal(error: HTTPClientError) -> HTTPError:
+    if error.code in {400, 401, 403}:
+        return HTTPError(403, "The sign-in was not accepted. Please try again.")
+    return HTTPError(503, f"The platform does not answer ({error.code}).")
