@@ -1,7 +1,8 @@
 """What can go wrong with providers and their models.
 
 CefError
-├── InvalidInput        InvalidScript, FallbackRefused, UnsafeAddress, InvalidCredentials, UnknownModel
+├── InvalidInput        InvalidScript, FallbackRefused, UnsafeAddress, InvalidCredentials, UnknownEmbedder,
+│                       UnknownTokenizer
 ├── Conflict            InUse
 ├── Unavailable         EmbeddingWeightsMissing
 └── ProviderError       a request to a provider failed; names the provider, the model and the attempts
@@ -35,6 +36,18 @@ class InvalidCredentials(InvalidInput):
     """The credentials do not fit the provider's kind."""
 
     code = "invalid_credentials"
+
+
+class UnknownEmbedder(InvalidInput):
+    """There is no such embedding model."""
+
+    code = "unknown_embedding_model"
+
+
+class UnknownTokenizer(InvalidInput):
+    """There is no such tokenizer."""
+
+    code = "unknown_tokenizer"
 
 
 class InUse(Conflict):

@@ -1,0 +1,59 @@
+"""What a model call costs: the row's own prices, else the published ones that `genai-prices` ships. No network."""
+
+from decimal import Decimal
+from typing import Final
+
+from genai_prices import Usage, calc_price
+
+from apps.providers.kinds import ProviderKind
+from apps.providers.models import LanguageModel
+
+_FREE: Final = frozenset({ProviderKind.LOCAL, ProviderKind.SCRIPTED})
+_PRICED_AS: Final[dict[str, str]] = {
+    ProviderKind.OPENAI: "openai",
+    ProviderKind.ANTHROPIC: "anthropic",
+    ProviderKind.GOOGLE: "google",
+    ProviderKind.BEDROCK: "aws",
+}
+_MILLION: Final = Decimal(1_000_000)
+
+
+def cost_usd(
+    model: LanguageModel,
+    input_tokens: int,
+    output_tokens: int,
+    *,
+    cache_read_tokens: int = 0,
+    cache_write_tokens: int = 0,
+) -> Decimal | None:
+    """USD for these tokens, or None when the model's price is unknown.
+
+    `input_tokens` includes the cached ones. The row's prices win; they charge cached tokens in full. An embedded or a
+    scripted model without prices of its own costs nothing.
+    """
+    if model.input_price is not None or model.output_price is not None:
+        return _own_price(model, input_tokens, output_tokens)
+    if model.provider.kind in _FREE:
+        return Decimal(0)
+    usage = Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=min(cache_read_tokens, input_tokens) or None,
+        cache_write_tokens=min(cache_write_tokens, input_tokens) or None,
+    )
+    return _published_price(model, usage)
+
+
+def _own_price(model: LanguageModel, input_tokens: int, output_tokens: int) -> Decimal:
+    input_price, output_price = model.input_price or Decimal(0), model.output_price or Decimal(0)
+    return (input_tokens * input_price + output_tokens * output_price) / _MILLION
+
+
+def _published_price(model: LanguageModel, usage: Usage) -> Decimal | None:
+    provider = model.provider
+    try:
+        if priced_as := _PRICED_AS.get(provider.kind):
+            return calc_price(usage, model.name, provider_id=priced_as).total_price
+        return calc_price(usage, model.name, provider_api_url=provider.base_url).total_price
+    except LookupError:
+        return None
