@@ -1,6 +1,7 @@
 """People, workspaces, their memberships, and the keys that act for them."""
 
-from typing import Any, ClassVar
+import uuid
+from typing import Any, ClassVar, Literal
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -126,6 +127,18 @@ class Membership(WorkspaceModel):
             ),
             models.CheckConstraint(condition=Q(role__in=[role.value for role in Role]), name="membership_role_known"),
         ]
+
+    @property
+    def kind(self) -> Literal["user", "service_account"]:
+        """Which of the two holds the role."""
+        return "service_account" if self.user_id is None else "user"
+
+    @property
+    def holder_id(self) -> uuid.UUID:
+        """The id of the user or service account that holds the role."""
+        holder_id = self.service_account_id if self.user_id is None else self.user_id
+        assert holder_id is not None, "the database checks that there is one"
+        return holder_id
 
     def __str__(self) -> str:
         return f"{self.user or self.service_account}: {self.role}"

@@ -7,7 +7,7 @@ Where that relation may be null, rows without a workspace belong to the platform
 from functools import cache
 from typing import Any, TypeVar
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model, Q, QuerySet
 
 from apps.accounts.principals import Principal
@@ -37,7 +37,7 @@ def get_visible(rows: QuerySet[M] | type[M], principal: Principal, **lookup: Any
     queryset = visible(rows, principal)
     try:
         return queryset.get(**lookup)
-    except (queryset.model.DoesNotExist, ValidationError, ValueError):
+    except (ObjectDoesNotExist, ValidationError, ValueError):
         raise not_found(queryset.model) from None
 
 

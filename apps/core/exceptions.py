@@ -15,7 +15,7 @@ CefError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,21 @@ class Fault:
 
 
 class CefError(Exception):
-    """A refusal with a sentence for people, a stable `code` for programs and JSON-ready `details`."""
+    """A refusal with a sentence for people, a stable `code` for programs and JSON-ready `details`.
 
-    code: ClassVar[str] = "error"
+    `errors` says what is wrong where; without a message the class's docstring speaks.
+    """
 
-    def __init__(self, message: str = "", *, code: str | None = None, **details: Any) -> None:
+    code = "error"
+
+    def __init__(
+        self, message: str = "", *, code: str | None = None, errors: Sequence[Fault] = (), **details: Any
+    ) -> None:
         self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
         super().__init__(self.message)
+        self.code = code or type(self).code
+        self.errors = tuple(errors)
         self.details = details
-        if code is not None:
-            self.code = code  # type: ignore[misc]  # an instance may be more specific than its class
 
 
 class MalformedRequest(CefError):
@@ -81,18 +86,12 @@ class InvalidInput(CefError):
 
     code = "invalid_input"
 
-    def __init__(
-        self, message: str = "", *, errors: Sequence[Fault] = (), code: str | None = None, **details: Any
-    ) -> None:
-        super().__init__(message, code=code, **details)
-        self.errors = tuple(errors)
-
 
 class _Retryable(CefError):
     """Worth another try after `retry_after` seconds."""
 
-    def __init__(self, message: str = "", *, retry_after: float = 1.0, code: str | None = None, **details: Any) -> None:
-        super().__init__(message, code=code, **details)
+    def __init__(self, message: str = "", *, retry_after: float = 1.0, **details: Any) -> None:
+        super().__init__(message, **details)
         self.retry_after = retry_after
 
 

@@ -1,0 +1,168 @@
+"""`Idempotency-Key`: one effect and one answer for however many tries of the same POST.
+
+The key is looked up, the request handled and its answer stored in one transaction, under an advisory lock of the key
+that a second try does not wait for. So either the effect and the stored answer are both there, or neither is. A failed
+answer (4xx, 5xx) rolls back and is not stored: the next try runs anew. Answers are encrypted at rest, since the one
+that creates an API key holds its secret.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core import keyring
+from apps.core.canonical import canonical_bytes
+from apps.core.exceptions import Conflict, InvalidInput, MalformedRequest
+from apps.core.models import IdempotencyKey
+from apps.core.renderers import FastJSONRenderer
+
+HEADER: Final = "Idempotency-Key"
+MAX_LENGTH: Final = 255
+_KEPT_HEADERS: Final = ("Location", "Content-Type")
+
+
+class IdempotencyInFlight(Conflict):
+    """A request with this Idempotency-Key is being handled; try again in a moment."""
+
+    code = "idempotency_in_flight"
+
+
+class IdempotencyMismatch(InvalidInput):
+    """This Idempotency-Key was used for another request."""
+
+    code = "idempotency_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try: who sent it, under which key, and the hash of what it asks for."""
+
+    workspace_id: uuid.UUID
+    principal_id: uuid.UUID
+    key: str
+    fingerprint: bytes
+
+    @property
+    def lock(self) -> int:
+        """The 64-bit number of the advisory lock, the same for every try under this key."""
+        name = f"{self.workspace_id}:{self.principal_id}:{self.key}"
+        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
+def read_key(request: Request) -> str | None:
+    """The request's key. Raises MalformedRequest (`invalid_idempotency_key`) when it is empty or too long."""
+    key: str | None = request.headers.get(HEADER)
+    if key is not None and not 1 <= len(key.strip()) <= MAX_LENGTH:
+        message = f"{HEADER} must have 1 to {MAX_LENGTH} characters."
+        raise MalformedRequest(message, code="invalid_idempotency_key")
+    return key
+
+
+def fingerprint(request: Request) -> bytes:
+    """SHA-256 of method, address and body, whatever the body's key order or whitespace."""
+    hashed = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
+    for part in _body_parts(request.data):
+        hashed.update(hashlib.sha256(part).digest())
+    return hashed.digest()
+
+
+def answer_once(attempt: Attempt, handle: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """The stored answer of an earlier try, or that of `handle`, stored in the transaction of its effects.
+
+    Raises IdempotencyInFlight when another try is being handled, IdempotencyMismatch when the key was used for another
+    request. Holds an advisory lock on the key, and opens a transaction around `handle`. A stream is not stored.
+    """
+    with transaction.atomic():
+        _lock(attempt)
+        kept = _find(attempt)
+        if kept is not None:
+            return _replay(kept, attempt)
+        response = handle()
+        if response.status_code >= 400:
+            transaction.set_rollback(True)
+        elif isinstance(response, HttpResponse):
+            _keep(attempt, response)
+        return response
+
+
+def purge_expired(limit: int = 10_000) -> int:
+    """Delete up to `limit` rows whose time is over; how many they were."""
+    expired = IdempotencyKey.objects.filter(expires_at__lte=Now()).values("pk")[:limit]
+    count, _ = IdempotencyKey.objects.filter(pk__in=expired).delete()
+    return count
+
+
+def _lock(attempt: Attempt) -> None:
+    # A statement of its own: the look-up after it must have a snapshot taken under the lock, or a try that just
+    # finished could be missed and its effect doubled.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [attempt.lock])
+        row = cursor.fetchone()
+    if row is None or not row[0]:
+        raise IdempotencyInFlight
+
+
+def _find(attempt: Attempt) -> IdempotencyKey | None:
+    rows = IdempotencyKey.objects.filter(workspace_id=attempt.workspace_id, principal_id=attempt.principal_id)
+    return rows.filter(key=attempt.key, expires_at__gt=Now()).first()
+
+
+def _replay(kept: IdempotencyKey, attempt: Attempt) -> HttpResponse:
+    if bytes(kept.fingerprint) != attempt.fingerprint:
+        raise IdempotencyMismatch
+    body = keyring.decrypt(bytes(kept.body).decode(), aad=_aad(attempt))
+    return HttpResponse(body, status=kept.status, headers={**kept.headers, "Idempotent-Replayed": "true"})
+
+
+def _keep(attempt: Attempt, response: HttpResponse) -> None:
+    """Store the answer, over an expired row of the same key if there is one."""
+    body = FastJSONRenderer().render(response.data) if isinstance(response, Response) else response.content
+    row = IdempotencyKey(
+        workspace_id=attempt.workspace_id,
+        principal_id=attempt.principal_id,
+        key=attempt.key,
+        fingerprint=attempt.fingerprint,
+        status=response.status_code,
+        headers=_headers(response),
+        body=keyring.encrypt(body, aad=_aad(attempt)).encode(),
+    )
+    IdempotencyKey.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["workspace_id", "principal_id", "key"],
+        update_fields=["fingerprint", "status", "headers", "body", "expires_at"],
+    )
+
+
+def _headers(response: HttpResponse) -> dict[str, str]:
+    kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    return {"Content-Type": FastJSONRenderer.media_type, **kept}
+
+
+def _aad(attempt: Attempt) -> str:
+    return f"idempotency:{attempt.workspace_id}:{attempt.principal_id}:{attempt.key}"
+
+
+def _body_parts(data: Any) -> Iterator[bytes]:
+    if not isinstance(data, QueryDict):
+        yield canonical_bytes(data)
+        return
+    for name, values in sorted(data.lists()):
+        yield name.encode()
+        for value in values:
+            yield from _file_parts(value) if isinstance(value, UploadedFile) else [str(value).encode()]
+
+
+def _file_parts(file: "UploadedFile[bytes]") -> Iterator[bytes]:
+    yield (file.name or "").encode()
+    yield from file.chunks()
+    file.seek(0)
