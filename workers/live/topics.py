@@ -1,0 +1,90 @@
+"""Who follows which run in this process, and one reading of PostgreSQL for all who follow the same."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from apps.runs.live import Delta, EventNotice
+from workers.live.channel import Channel
+from workers.live.frames import delta_frame
+from workers.live.store import Store, StoredEvent
+
+
+class Topic:
+    """A run that somebody follows. It remembers its last page, so that a hundred readers cost one query an event."""
+
+    __slots__ = ("_after", "_lock", "_page", "_run_id", "_store", "channels")
+
+    def __init__(self, store: Store, run_id: UUID) -> None:
+        self.channels: set[Channel] = set()
+        self._store = store
+        self._run_id = run_id
+        self._lock = asyncio.Lock()
+        self._after = -1
+        self._page: list[StoredEvent] = []
+
+    async def events_after(self, seq: int, *, wanted: int) -> list[StoredEvent]:
+        """A page of events after `seq`, read no earlier than event `wanted` was committed."""
+        async with self._lock:
+            if self._after != seq or not self._page or self._page[-1].seq < wanted:
+                self._page = await self._store.events_after(self._run_id, seq)
+                self._after = seq
+            return self._page
+
+
+class Topics:
+    """Every run that is followed in this process, and the way from its news to its readers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._topics: dict[UUID, Topic] = {}
+        self._closing = False
+
+    @contextmanager
+    def follow(self, run_id: UUID, channel: Channel) -> Iterator[Topic]:
+        """Attach the channel: from here on it hears everything about the run."""
+        topic = self._topics.setdefault(run_id, Topic(self._store, run_id))
+        topic.channels.add(channel)
+        if self._closing:
+            channel.close()
+        try:
+            yield topic
+        finally:
+            topic.channels.discard(channel)
+            if not topic.channels:
+                self._topics.pop(run_id, None)
+
+    def publish(self, news: EventNotice | Delta) -> None:
+        """Pass news on to whoever follows the run."""
+        topic = self._topics.get(news.run_id)
+        if topic is None:
+            return
+        if isinstance(news, EventNotice):
+            for channel in topic.channels:
+                channel.notice(news.seq)
+        else:
+            frame = delta_frame(news.text)
+            for channel in topic.channels:
+                channel.tell(frame)
+
+    def behind(self, numbers: Iterable[tuple[UUID, int]]) -> None:
+        """Wake the readers of runs whose last event they have not been sent."""
+        for run_id, seq in numbers:
+            self.publish(EventNotice(run_id, seq))
+
+    def followed(self) -> list[UUID]:
+        """The runs that somebody follows."""
+        return list(self._topics)
+
+    def close(self) -> None:
+        """Let all readers go, also those who come later; they reconnect to another process."""
+        self._closing = True
+        for topic in self._topics.values():
+            for channel in topic.channels:
+                channel.close()
+
+    @property
+    def readers(self) -> int:
+        """How many channels are attached."""
+        return sum(len(topic.channels) for topic in self._topics.values())

@@ -1,0 +1,104 @@
+"""Where news comes from: one blocking read of Redis, and a slow look into PostgreSQL that needs no Redis.
+
+Redis makes readers fast, PostgreSQL makes them right: an event whose wake-up was lost is found by the next look.
+"""
+
+import asyncio
+import logging
+import random
+from typing import Any, Final
+
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from apps.core.exceptions import Unavailable
+from apps.runs.live import all_shards, decode
+from workers.live.store import Store
+from workers.live.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.5
+_BLOCK_S: Final = 5.0
+_ENTRIES: Final = 500
+_LONGEST_PAUSE_S: Final = 2.0
+
+
+class RedisTail:
+    """Follows the tail of the 16 live streams with one connection and passes on what comes."""
+
+    def __init__(self, topics: Topics) -> None:
+        self.connected = False
+        self._topics = topics
+        self._redis = Redis.from_url(
+            settings.REDIS_URL,
+            socket_connect_timeout=2.0,
+            socket_timeout=_BLOCK_S + 5.0,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def run(self) -> None:
+        """Until cancelled; a Redis that is away is tried again after 0.1 s, then less and less often."""
+        pause = 0.1
+        while True:
+            try:
+                await self._follow()
+            except (RedisError, OSError) as error:
+                if self.connected:
+                    pause = 0.1
+                    logger.warning("Wake-ups have stopped, readers rely on PostgreSQL until Redis is back: %s", error)
+                self.connected = False
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self._redis.aclose()
+
+    async def _follow(self) -> None:
+        """From the present tails on: a Redis that came back empty may number its entries anew."""
+        positions = await self._tails()
+        self.connected = True
+        while True:
+            answer: Any = await self._redis.xread(positions, count=_ENTRIES, block=int(_BLOCK_S * 1000))  # type: ignore[arg-type]
+            for stream, entries in _streams(answer):
+                positions[stream] = entries[-1][0]
+                for _id, fields in entries:
+                    self._pass_on(fields)
+
+    async def _tails(self) -> dict[bytes, bytes]:
+        names = [name.encode() for name in all_shards()]
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.xrevrange(name, count=1)
+            newest = await pipeline.execute()
+        return {name: entries[0][0] if entries else b"0-0" for name, entries in zip(names, newest, strict=True)}
+
+    def _pass_on(self, fields: dict[bytes, bytes]) -> None:
+        try:
+            self._topics.publish(decode(fields))
+        except ValueError as error:
+            logger.warning("Skipped an entry of the live streams: %s", error)
+
+
+def _streams(answer: Any) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    """XREAD's answer is a mapping in RESP3 and a list of pairs in RESP2, and nothing when the time was up."""
+    if isinstance(answer, dict):
+        return [(stream, entries[0]) for stream, entries in answer.items()]
+    return list(answer or [])
+
+
+async def look_for_events(store: Store, topics: Topics) -> None:
+    """Until cancelled, compare every 1.5 s what the followed runs have told with what their readers were sent."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        followed = topics.followed()
+        if not followed:
+            continue
+        try:
+            topics.behind(await store.numbers(followed))
+        except Unavailable as error:
+            logger.warning("Could not look for new events: %s", error)
