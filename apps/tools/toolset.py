@@ -29,9 +29,9 @@ class ToolDeps(Protocol):
 def build_toolset(bindings: Sequence[BoundTool], source: Registry | None = None) -> FunctionToolset[Any]:
     """A toolset of the bound tools, in the order of their names, so that prompts and journals stay the same.
 
-    A tool whose code is gone stays in the toolset and reports `tool_unavailable` when called. A correctable failure asks
-    the model to try again (three times per tool and run), any other is reported to it as final. A ToolFailed whose
-    outcome is unknown passes through: the engine must not let the model repeat it.
+    A tool whose code is gone stays in the toolset and reports `tool_unavailable` when called. A correctable failure
+    asks the model to try again (three times per tool and run), any other is reported to it as final. A ToolFailed
+    whose outcome is unknown passes through: the engine must not let the model repeat it.
     """
     found = source or registry()
     ordered = sorted(bindings, key=lambda bound: bound.name)
