@@ -46,6 +46,11 @@ DENIED_V6: Final = tuple(
 )
 
 
+METADATA_SERVICES: Final = frozenset(
+    map(ip_address, ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"))
+)
+
+
 def is_public(ip: IPAddress) -> bool:
     """Whether the address is a unicast address of the public internet.
 
@@ -55,6 +60,13 @@ def is_public(ip: IPAddress) -> bool:
     if isinstance(ip, IPv4Address):
         return not any(ip in block for block in DENIED_V4)
     return ip in PUBLIC_V6 and not any(ip in block for block in DENIED_V6)
+
+
+def is_internal(ip: IPAddress) -> bool:
+    """Whether an operator who allows private addresses means this one: any but metadata services and odd ranges."""
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved
+    return not odd and ip not in METADATA_SERVICES
 
 
 def is_loopback(ip: IPAddress) -> bool:

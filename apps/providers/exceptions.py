@@ -3,7 +3,7 @@
 CefError
 ├── InvalidInput        InvalidScript, FallbackRefused, UnsafeAddress, InvalidCredentials, UnknownEmbedder,
 │                       UnknownTokenizer
-├── Conflict            InUse
+├── Conflict            InUse, ModelSwitchedOff
 ├── Unavailable         EmbeddingWeightsMissing
 └── ProviderError       a request to a provider failed; names the provider, the model and the attempts
     ├── PassingProviderError    worth another try, or the fallback's turn
@@ -48,6 +48,12 @@ class UnknownTokenizer(InvalidInput):
     """There is no such tokenizer."""
 
     code = "unknown_tokenizer"
+
+
+class ModelSwitchedOff(Conflict):
+    """The model or its provider is switched off."""
+
+    code = "model_switched_off"
 
 
 class InUse(Conflict):

@@ -1,8 +1,8 @@
 """Token counts; the only place that counts.
 
 `o200k_base` and `cl100k_base` are exact for the models that use them. `estimate` is for the rest, whose tokenizers are
-not published: a token for each four bytes of UTF-8. On English prose and source code that is 7 to 30 % above cl100k, so it
-leans to the safe side; dense JSON and tables can lie below.
+not published: a token for each four bytes of UTF-8. On English prose and source code that is 7 to 30 % above cl100k, so
+it leans to the safe side; dense JSON and tables can lie below.
 """
 
 from functools import lru_cache
