@@ -8,9 +8,10 @@ from functools import cache
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.accounts.models import ApiKey, Membership, PlatformState, User, Workspace
+from apps.accounts.models import ApiKey, Membership, PlatformState, ServiceAccount, User, Workspace
 from apps.accounts.permissions import KEY_SCOPES, ROLE_PERMISSIONS, STAFF_PERMISSIONS, Permission, Role
 from apps.accounts.principals import Principal
+from apps.accounts.scoping import get_visible, visible
 from apps.core.exceptions import NotFound
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
@@ -64,9 +65,46 @@ def user_principal(user: User, workspace: str) -> Principal:
     return Principal("user", user.pk, workspace_id, role, permissions)
 
 
-def workspaces_of(user: User) -> QuerySet[Workspace]:
-    """The workspaces that the user is a member of."""
-    return Workspace.objects.filter(pk__in=Membership.objects.filter(user=user).values("workspace_id"))
+def memberships_of(account: User | Principal) -> QuerySet[Membership]:
+    """Where the account is a member; with an API key that is the key's workspace and no other."""
+    memberships = Membership.objects.select_related("workspace").order_by("pk")
+    if isinstance(account, User):
+        return memberships.filter(user=account)
+    return memberships.filter(workspace_id=account.workspace_id).filter(_held_by(account))
+
+
+def membership_of(principal: Principal) -> Membership:
+    """The principal's membership in its workspace. Raises NotFound when it ended meanwhile."""
+    return get_visible(Membership.objects.filter(_held_by(principal)), principal)
+
+
+def service_account_membership(principal: Principal, account_id: uuid.UUID) -> Membership:
+    """The membership of a service account of the principal's workspace. Raises NotFound."""
+    accounts = ServiceAccount.objects.select_related("membership")
+    return get_visible(accounts, principal, pk=account_id).membership
+
+
+def account_name(account: User | Principal) -> str:
+    """What to call the account: a person's e-mail, a service account's name."""
+    if isinstance(account, User):
+        return account.email
+    if account.kind == "user":
+        return User.objects.get(pk=account.id).email
+    return ServiceAccount.objects.get(pk=account.id).name
+
+
+def keys_managed_by(principal: Principal) -> QuerySet[ApiKey]:
+    """The principal's own keys, or for who manages members all keys of the workspace."""
+    rows = visible(ApiKey.objects.select_related("membership"), principal)
+    if principal.can(Permission.MEMBERS_MANAGE):
+        return rows
+    holder = "membership__user" if principal.kind == "user" else "membership__service_account"
+    return rows.filter(**{holder: principal.id})
+
+
+def platform_pause() -> datetime | None:
+    """Since when the whole platform refuses new runs; None while it takes them."""
+    return PlatformState.objects.values_list("intake_paused_at", flat=True).first()
 
 
 def intake_pause(workspace_id: uuid.UUID) -> datetime | None:
@@ -75,6 +113,10 @@ def intake_pause(workspace_id: uuid.UUID) -> datetime | None:
     workspace = Workspace.objects.filter(pk=workspace_id).values_list("intake_paused_at", flat=True)
     pauses = [paused_at for paused_at in platform.union(workspace, all=True) if paused_at is not None]
     return min(pauses, default=None)
+
+
+def _held_by(principal: Principal) -> Q:
+    return Q(user=principal.id) if principal.kind == "user" else Q(service_account=principal.id)
 
 
 def _is(condition: Q) -> "ExpressionWrapper[Q]":

@@ -87,8 +87,12 @@ class KeysetPagination(BasePagination):
             "required": ["data", "next_cursor", "has_more"],
             "properties": {
                 "data": schema,
-                "next_cursor": {"type": ["string", "null"], "description": "Pass it as `cursor` for the next page."},
-                "has_more": {"type": "boolean"},
+                "next_cursor": {
+                    "type": ["string", "null"],
+                    "description": "Pass it as `cursor` for the next page.",
+                    "example": "WyIwMTlh…:3Vh9Jq…",
+                },
+                "has_more": {"type": "boolean", "example": True},
             },
         }
 

@@ -1,7 +1,7 @@
 """The base of every API view: who asks, what they may see, and one effect for however many tries."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from apps.accounts.api.permissions import Access
 from apps.accounts.exceptions import WorkspaceRequired
+from apps.accounts.models import User
 from apps.accounts.permissions import Permission
 from apps.accounts.principals import Principal
 from apps.accounts.scoping import get_visible, owned, visible
@@ -37,6 +38,11 @@ class WorkspaceViewSet(viewsets.GenericViewSet[Any]):
         if not isinstance(principal, Principal):
             raise WorkspaceRequired
         return principal
+
+    @property
+    def account(self) -> User | Principal:
+        """Who signed in, whether or not a workspace is named."""
+        return cast("User | Principal", self.request.user)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
