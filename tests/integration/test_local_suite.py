@@ -17,5 +17,5 @@ def test_each_worker_has_a_database_with_vectors() -> None:
 
 def test_each_worker_has_its_own_valkey_prefix() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    assert settings.CEF_REDIS_PREFIX == f"test:{worker}:"
+    assert f"test:{worker}:" == settings.CEF_REDIS_PREFIX
     assert redis.Redis.from_url(settings.REDIS_URL).ping() is True

@@ -60,12 +60,23 @@ def run(command: Sequence[str], *, account: Account | None, text: str = "") -> s
         return subprocess.CompletedProcess(command, 127, stdout="", stderr=str(error))
 
 
-def replace_this_process(command: Sequence[str], *, account: Account | None) -> None:
-    """Become the server, so that whoever supervises this process supervises the server itself."""
+def replace_this_process(command: Sequence[str], *, account: Account | None, farewell: signal.Signals) -> None:
+    """Become the server, so that whoever supervises this process supervises the server itself.
+
+    The server gets the `farewell` signal when its supervisor dies; a change of account would clear that wish, hence
+    the order.
+    """
     os.chdir("/")
     if account is not None:
         account.become()
+    die_with_parent(farewell)
     os.execve(command[0], list(command), plain_environment())  # noqa: S606
+
+
+def die_with_parent(farewell: signal.Signals = signal.SIGTERM) -> None:
+    """Ask the kernel to send this process the signal when its parent ends, even by SIGKILL; survives exec."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, farewell)
 
 
 def end(process: subprocess.Popen[bytes], *signals: signal.Signals, patience_s: float = 15.0) -> None:
@@ -99,6 +110,7 @@ def _die_with(parent: int) -> Callable[[], None] | None:
         return None
 
     def arrange() -> None:
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's background job inherits it ignored
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
         if os.getppid() != parent:  # the parent ended between fork and prctl
             os._exit(1)

@@ -1,6 +1,7 @@
 """Wait until a server answers, with a deadline and a clear message."""
 
 import time
+import urllib.request
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -38,6 +39,11 @@ def await_redis(url: str, seconds: float, *, alive: Callable[[], bool] = lambda:
     await_answer(lambda: redis_complaint(url), seconds, what=f"Valkey at {place(url)}", alive=alive)
 
 
+def await_http(url: str, seconds: float) -> None:
+    """Until the address answers without an error; raises NotReady."""
+    await_answer(lambda: http_complaint(url), seconds, what=url)
+
+
 def postgres_complaint(url: str) -> str | None:
     """Why PostgreSQL cannot be used with this URL, or None."""
     try:
@@ -57,6 +63,15 @@ def redis_complaint(url: str) -> str | None:
     finally:
         client.close()
     return None
+
+
+def http_complaint(url: str) -> str | None:
+    """Why the address cannot be used, or None."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own http:// addresses
+            return None
+    except OSError as error:
+        return str(error)
 
 
 def place(url: str) -> str:

@@ -79,7 +79,7 @@ class EmbeddedServer(ABC):
 
     def become(self) -> None:
         """Turn the present process into the server, for a supervisor; returns only by raising."""
-        replace_this_process(self.prepare(), account=self._account)
+        replace_this_process(self.prepare(), account=self._account, farewell=self.stop_signals[0])
 
     def _launch(self, *, dies_with_parent: bool) -> None:
         command = self.prepare()

@@ -57,6 +57,7 @@ class ValkeyServer(EmbeddedServer):
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
             "databases": "1",
+            "set-proc-title": "no",
         }
         return "".join(f"{name} {value}\n" for name, value in lines.items())
 
