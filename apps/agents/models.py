@@ -1,6 +1,6 @@
 """Agents and their immutable versions: model, instructions, tools, context mounts and limits."""
 
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -8,6 +8,8 @@ from django.db import models
 from apps.accounts.models import WorkspaceModel
 from apps.agents.exceptions import VersionIsImmutable
 from apps.agents.fields import OrderedJSONField
+
+M = TypeVar("M", bound=models.Model)
 
 
 class Agent(WorkspaceModel):
@@ -26,17 +28,24 @@ class Agent(WorkspaceModel):
         return self.slug
 
 
-class ImmutableQuerySet(models.QuerySet["ImmutableModel"]):
+class ImmutableQuerySet(models.QuerySet[M]):
     """Refuses to change rows in bulk."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise VersionIsImmutable("A published agent version cannot be changed; publish a new one.")
 
 
+class ImmutableManager(models.Manager[M]):
+    """Reads, inserts, and nothing else."""
+
+    def get_queryset(self) -> ImmutableQuerySet[M]:
+        return ImmutableQuerySet(self.model, using=self._db)
+
+
 class ImmutableModel(WorkspaceModel):
     """A row that is written once, together with its version."""
 
-    objects = ImmutableQuerySet.as_manager()
+    objects: ClassVar[ImmutableManager[Self]] = ImmutableManager()
 
     class Meta:
         abstract = True
@@ -49,7 +58,7 @@ class ImmutableModel(WorkspaceModel):
 
 
 class AgentVersion(ImmutableModel):
-    """A published definition. `digest` covers all of it, so that publishing the same again finds this row.
+    """A published definition. `digest` covers all of it, so that publishing the newest one again changes nothing.
 
     `settings` go to the model with every request; `limits` hold steps, tokens, USD and seconds of one run.
     """
@@ -71,7 +80,6 @@ class AgentVersion(ImmutableModel):
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["agent", "number"], name="agent_version_number_unique"),
-            models.UniqueConstraint(fields=["agent", "digest"], name="agent_version_digest_unique"),
         ]
 
     def __str__(self) -> str:

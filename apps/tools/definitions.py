@@ -12,15 +12,13 @@ from typing import Any, Final, Literal, Protocol
 from pydantic import JsonValue, TypeAdapter
 
 from apps.core.canonical import digest
+from apps.tools import versions
 from apps.tools.effects import Effect
 from apps.tools.exceptions import InvalidToolDefinition
 from apps.tools.schemas import check_schema, compile_validator
 
 # The strictest of the model providers' rules for names; dots and capitals would be refused by some.
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-VERSION: Final = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
-)
 NO_CONFIG: Final[dict[str, Any]] = {"type": "object", "additionalProperties": False}
 MAX_TIMEOUT_S: Final = 3600.0
 
@@ -90,7 +88,7 @@ class ToolDefinition:
     def __post_init__(self) -> None:
         """Raises InvalidToolDefinition or InvalidSchema."""
         _require(NAME.fullmatch(self.name), f"{self.name!r} is no tool name: a-z, 0-9 and _, up to 64 characters.")
-        _require(VERSION.fullmatch(self.version), f"{self.label}: the version must be semantic, such as 1.0.0.")
+        _require(versions.FORM.fullmatch(self.version), f"{self.label}: the version must be semantic, such as 1.0.0.")
         _require(len(self.version) <= 40, f"{self.label}: the version has more than 40 characters.")
         _require(self.description.strip(), f"{self.label}: the model needs a description; write a docstring.")
         _require(0 < self.timeout_s <= MAX_TIMEOUT_S, f"{self.label}: timeout_s must lie in (0, {MAX_TIMEOUT_S}].")

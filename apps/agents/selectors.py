@@ -1,0 +1,124 @@
+"""Reads of agents: which version a name means, and all of a version in one value."""
+
+import re
+import uuid
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from apps.agents.definition import AgentBundle, Mount
+from apps.agents.exceptions import AgentArchived, AgentNotFound, AgentVersionNotFound
+from apps.agents.models import Access, Agent, AgentLabel, AgentVersion, ToolBinding
+from apps.tools.definitions import BoundTool
+from apps.tools.effects import Effect
+
+__all__ = ["AgentBundle", "Mount", "agent_by_name", "require_active", "resolve_version", "version_bundle"]
+
+DEFAULT_LABEL: Final = "production"
+BUNDLES_KEPT: Final = 2_000
+
+_REFERENCE: Final = re.compile(r"(?P<slug>[a-z0-9][a-z0-9_-]{0,63})(@(?P<point>[a-z0-9][a-z0-9_-]{0,39}))?")
+
+
+def resolve_version(workspace_id: uuid.UUID, reference: str) -> AgentVersion:
+    """The version that `slug`, `slug@3` or `slug@label` means, with its agent; one query.
+
+    A bare slug means the label `production` where there is one, else the newest version. Raises AgentNotFound,
+    AgentVersionNotFound, AgentArchived.
+    """
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise AgentNotFound(f"{reference[:120]!r} is not an agent's name; write slug, slug@3 or slug@label.")
+    slug, point = match["slug"], match["point"]
+    agents = Agent.objects.filter(workspace_id=workspace_id, slug=slug)
+    version = _versions(agents, point).select_related("agent").first()
+    if version is None:
+        raise _not_found(agents, slug, point)
+    require_active(version.agent)
+    return version
+
+
+def require_active(agent: Agent) -> None:
+    """Raises AgentArchived."""
+    if agent.archived_at is not None:
+        raise AgentArchived(f"The agent {agent.slug} is archived.", slug=agent.slug)
+
+
+def agent_by_name(workspace_id: uuid.UUID, name: str) -> Agent:
+    """By slug or id. Raises AgentNotFound, also for agents of other workspaces."""
+    try:
+        lookup: dict[str, Any] = {"id": uuid.UUID(name)}
+    except ValueError:
+        lookup = {"slug": name}
+    agent = Agent.objects.filter(workspace_id=workspace_id, **lookup).first()
+    if agent is None:
+        raise AgentNotFound
+    return agent
+
+
+@lru_cache(maxsize=BUNDLES_KEPT)
+def version_bundle(version_id: uuid.UUID) -> AgentBundle:
+    """All of a version, in three queries; kept by the process, since a version never changes.
+
+    Raises AgentVersionNotFound.
+    """
+    version = AgentVersion.objects.filter(id=version_id).first()
+    if version is None:
+        raise AgentVersionNotFound
+    bindings = version.tool_bindings.select_related("tool_version__tool").order_by("position")
+    mounts = version.mounts.order_by("position").values_list("context_id", "version", "access", "share")
+    return AgentBundle(
+        version_id=version.id,
+        workspace_id=version.workspace_id,
+        agent_id=version.agent_id,
+        number=version.number,
+        model_id=version.model_id,
+        instructions=version.instructions,
+        settings=version.settings,
+        output_schema=version.output_schema,
+        tools=tuple(_bound(binding) for binding in bindings),
+        mounts=tuple(Mount(context, number, _access(access), share) for context, number, access, share in mounts),
+        limits=version.limits,
+        streaming=version.streaming,
+        context_budget_tokens=version.context_budget_tokens,
+    )
+
+
+def _bound(binding: ToolBinding) -> BoundTool:
+    row = binding.tool_version
+    return BoundTool(
+        name=row.tool.name,
+        version=row.version,
+        digest=bytes(row.digest),
+        description=row.description,
+        input_schema=row.input_schema,
+        effect=Effect(row.effect),
+        config=binding.config,
+    )
+
+
+def _versions(agents: QuerySet[Agent], point: str | None) -> QuerySet[AgentVersion]:
+    """At most one row. The agent and the version are found by subqueries, each one step into a unique index."""
+    agent = Subquery(agents.values("id"))
+    versions = AgentVersion.objects.filter(agent=agent)
+    if point is not None and point.isdigit():
+        return versions.filter(number=int(point))
+    labelled = AgentLabel.objects.filter(agent=agent, name=point or DEFAULT_LABEL).values("version")
+    if point is not None:
+        return versions.filter(id=Subquery(labelled))
+    newest = versions.order_by("-number").values("id")[:1]
+    return versions.filter(id=Coalesce(Subquery(labelled), Subquery(newest)))
+
+
+def _not_found(agents: QuerySet[Agent], slug: str, point: str | None) -> AgentNotFound | AgentVersionNotFound:
+    if not agents.exists():
+        return AgentNotFound(f"There is no agent {slug!r}.")
+    if point is None:
+        return AgentVersionNotFound(f"The agent {slug} has no published version.")
+    return AgentVersionNotFound(f"The agent {slug} has no version or label {point!r}.")
+
+
+def _access(stored: str) -> Literal["read", "write"]:
+    return "write" if stored == Access.WRITE else "read"
