@@ -20,12 +20,12 @@ class JobState(models.TextChoices):
 
 
 class ItemState(models.TextChoices):
-    """`pending -> running -> done | unchanged | failed`; `running -> pending` when its worker died."""
+    """`pending -> running -> done | skipped | failed`; a running one whose lease ran out is taken again."""
 
     PENDING = "pending"
     RUNNING = "running"
     DONE = "done"
-    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
     FAILED = "failed"
 
 

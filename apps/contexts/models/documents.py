@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from pgvector.django import HnswIndex, VectorField
 
 from apps.accounts.models import WorkspaceModel
@@ -31,8 +32,9 @@ class Document(WorkspaceModel):
     size = models.PositiveBigIntegerField(default=0)
     chunk_count = models.PositiveIntegerField(default=0)
     token_count = models.PositiveBigIntegerField(default=0)
-    error_code = models.CharField(max_length=64, blank=True)
-    error = models.TextField(blank=True)
+    reason = models.CharField(max_length=64, blank=True, help_text="Why it failed: a code.")
+    detail = models.TextField(blank=True, help_text="Why it failed: a sentence.")
+    recipe = models.CharField(max_length=150, blank=True, help_text="How it was cut and embedded.")
     metadata = models.JSONField(default=dict, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -109,15 +111,16 @@ class IngestJob(WorkspaceModel):
     embedding_model = models.CharField(max_length=100)
     total = models.PositiveIntegerField()
     done = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     chunks = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    touched_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         indexes = [
-            models.Index(fields=["id"], condition=~Q(state=JobState.FINISHED), name="ingest_job_open"),
+            models.Index(fields=["touched_at"], condition=~Q(state=JobState.FINISHED), name="ingest_job_open"),
         ]
 
     def __str__(self) -> str:
@@ -125,19 +128,26 @@ class IngestJob(WorkspaceModel):
 
 
 class IngestItem(WorkspaceModel):
-    """One document of a job. `attempts` counts the workers that took it; a lease that ran out frees it again."""
+    """One document of a job. `attempts` counts the workers that took it; a lease that ran out frees it again.
+
+    `reason` is a code: why the document failed, or was skipped (`unchanged`, `superseded`).
+    """
 
     job = models.ForeignKey(IngestJob, on_delete=models.CASCADE, related_name="items")
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="ingest_items")
+    title = models.CharField(max_length=300, blank=True)
+    media_type = models.CharField(max_length=100)
+    metadata = models.JSONField(default=dict, blank=True)
     digest = models.BinaryField(max_length=32, help_text="SHA-256 of the bytes to ingest.")
     size = models.PositiveBigIntegerField()
     state = models.CharField(max_length=16, choices=ItemState, default=ItemState.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     leased_until = models.DateTimeField(null=True, blank=True)
-    error_code = models.CharField(max_length=64, blank=True)
-    error = models.TextField(blank=True)
+    reason = models.CharField(max_length=64, blank=True)
+    detail = models.TextField(blank=True)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "document"], name="ingest_item_once")]
         indexes = [
             models.Index(fields=["job", "id"], condition=Q(state__in=OPEN_ITEM_STATES), name="ingest_item_open"),
         ]

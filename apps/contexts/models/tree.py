@@ -132,7 +132,7 @@ class Label(WorkspaceModel):
 
     context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="labels")
     name = models.CharField(max_length=64)
-    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="labels")
+    version = models.ForeignKey(Version, on_delete=models.RESTRICT, related_name="labels")
     protected = models.BooleanField(default=False)
 
     class Meta:

@@ -1,0 +1,40 @@
+"""How an item looks in the prompt.
+
+Every printed item starts with a character that is no white space and ends with an empty line. The tokenizers of the
+o200k and cl100k families never join across such a seam, so the tokens of a region are the sum of its items' tokens.
+"""
+
+from enum import StrEnum
+
+from apps.contexts.assembly.candidates import Layer
+
+
+class Mode(StrEnum):
+    """How much of an item is printed."""
+
+    FULL = "full"
+    SUMMARY = "summary"
+    STUB = "stub"
+    OMITTED = "omitted"
+
+
+def body(text: str) -> str:
+    """The content as it is printed below its heading."""
+    return text.strip() + "\n\n"
+
+
+def heading(layer: Layer, title: str) -> str:
+    """The line above the content; instructions and the question stand for themselves."""
+    if layer in (Layer.INSTRUCTIONS, Layer.QUESTION):
+        return ""
+    return f"## {one_line(title)}\n"
+
+
+def stub(title: str, ref: str, tokens: int) -> str:
+    """One line in the place of an item that did not fit: what it is, its size, and how to open it."""
+    return f"- {one_line(title)} ({tokens} tokens, open_reference {ref})\n\n"
+
+
+def one_line(title: str) -> str:
+    """The title without line breaks or doubled spaces."""
+    return " ".join(title.split())

@@ -1,0 +1,1 @@
+"""Documents: taking them in, and what workers report about them."""
