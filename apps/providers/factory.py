@@ -1,32 +1,32 @@
 """From a row to a model that answers: client, retries, rate limit, fallback. One of each per process."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 from threading import Lock
 from typing import Any, Final, cast
 
+from httpx2 import AsyncClient
 from pydantic_ai.models import Model
-from pydantic_ai.models.anthropic import AnthropicModel
-from pydantic_ai.models.bedrock import BedrockConverseModel
-from pydantic_ai.models.google import GoogleModel
-from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.settings import ModelSettings
 
 from apps.core import redis
-from apps.providers.clients import build_client
+from apps.providers.chains import LONGEST_CHAIN
+from apps.providers.clients import client_module, provider_http
 from apps.providers.credentials import unseal
+from apps.providers.embeddings import Embedder, get_embedder
+from apps.providers.embeddings.remote import ProviderEmbedder
 from apps.providers.exceptions import ModelSwitchedOff
 from apps.providers.fallback import FallbackChain
 from apps.providers.kinds import ProviderKind
-from apps.providers.models import LanguageModel, Provider
-from apps.providers.options import model_options, provider_options
+from apps.providers.models import EmbeddingModel, LanguageModel, Provider
+from apps.providers.options import model_options
+from apps.providers.persistence import Endpoint, Patience, Persistence
 from apps.providers.ratelimit import Rate, RateLimiter, SharedMeter
-from apps.providers.resilience import Endpoint, Patience, ResilientModel
+from apps.providers.resilience import ResilientModel
 from apps.providers.script import parse_script
 from apps.providers.scripted import ScriptedModel
 
-LONGEST_CHAIN: Final = 3
 _CAPACITY: Final = 256
 
 _cache: OrderedDict[Hashable, Model] = OrderedDict()
@@ -37,8 +37,8 @@ def build_model(model: LanguageModel) -> Model:
     """The model of a row and its fallbacks; the same object until the row or its provider changes.
 
     Takes its row from `selectors.models_with_fallbacks`, or makes a query for each relation that is missing. Building
-    one takes 10 to 20 ms of CPU, finding it again microseconds. Raises ModelSwitchedOff, InvalidCredentials,
-    Undecryptable.
+    one takes 10 to 20 ms of CPU, and a second more for the first of a protocol; finding it again takes microseconds.
+    Raises ModelSwitchedOff, InvalidCredentials, InvalidInput, Undecryptable.
     """
     key = tuple((row.id, row.updated_at, row.provider.updated_at) for row in chain(model))
     with _cache_lock:
@@ -58,18 +58,30 @@ def assemble(model: LanguageModel, patience: Patience | None = None) -> Model:
     first, *others = chain(model)
     if not is_on(first):
         raise ModelSwitchedOff(f"The model {first} is switched off.", model=str(first))
-    models = [_resilient(row, patience) for row in (first, *filter(is_on, others))]
+    models = [assemble_one(row, patience) for row in (first, *filter(is_on, others))]
     return models[0] if len(models) == 1 else FallbackChain(models)
+
+
+def assemble_one(row: LanguageModel, patience: Patience | None = None, http: AsyncClient | None = None) -> Model:
+    """A new model of this row alone, switched on or not; over the given HTTP client, whose life is the caller's."""
+    return ResilientModel(_bare(row, http), _persistence(row.provider, row.name, patience))
+
+
+def build_embedder(row: EmbeddingModel) -> Embedder:
+    """The embedder of a row: the process's own for embedded models, a new one over a provider's API."""
+    if row.provider is None:
+        return get_embedder(row.name)
+    return ProviderEmbedder(row, row.provider, _persistence(row.provider, row.name, None))
 
 
 def chain(model: LanguageModel) -> Iterator[LanguageModel]:
     """The model and its fallbacks, at most LONGEST_CHAIN rows."""
-    row: LanguageModel | None = model
-    for _ in range(LONGEST_CHAIN):
-        if row is None:
+    yield model
+    for _ in range(LONGEST_CHAIN - 1):
+        if model.fallback is None:
             return
-        yield row
-        row = row.fallback
+        model = model.fallback
+        yield model
 
 
 def is_on(model: LanguageModel) -> bool:
@@ -83,11 +95,27 @@ def forget_models() -> None:
         _cache.clear()
 
 
-def _resilient(row: LanguageModel, patience: Patience | None) -> ResilientModel:
+def _bare(row: LanguageModel, http: AsyncClient | None) -> Model:
+    """The model as its library makes it."""
     provider = row.provider
+    if provider.kind == ProviderKind.SCRIPTED:
+        return ScriptedModel(row.name, parse_script(row.script), provider=provider.slug)
+    return client_module(provider.kind).language_model(
+        provider, row.name, _settings(row), http or provider_http(provider)
+    )
+
+
+def _settings(row: LanguageModel) -> ModelSettings:
+    given: dict[str, Any] = model_options(row.settings).model_dump(exclude_none=True)
+    if row.max_output_tokens is not None:
+        given.setdefault("max_tokens", row.max_output_tokens)
+    return cast(ModelSettings, given)
+
+
+def _persistence(provider: Provider, model: str, patience: Patience | None) -> Persistence:
     secrets = () if provider.kind == ProviderKind.SCRIPTED else tuple(unseal(provider).values())
-    endpoint = Endpoint(provider.slug, row.name, provider.timeout_s, secrets)
-    return ResilientModel(_bare(row), endpoint, _limiter(provider), patience)
+    endpoint = Endpoint(provider.slug, model, provider.timeout_s, secrets)
+    return Persistence(endpoint, _limiter(provider), patience)
 
 
 def _limiter(provider: Provider) -> RateLimiter | None:
@@ -99,32 +127,3 @@ def _limiter(provider: Provider) -> RateLimiter | None:
 @cache
 def _meter() -> SharedMeter:
     return SharedMeter(redis.client, name=redis.key)
-
-
-def _bare(row: LanguageModel) -> Model:
-    """The model as its library makes it."""
-    if row.provider.kind == ProviderKind.SCRIPTED:
-        return ScriptedModel(row.name, parse_script(row.script), provider=row.provider.slug)
-    return _model_class(row.provider)(row.name, provider=build_client(row.provider), settings=_settings(row))
-
-
-def _model_class(provider: Provider) -> Callable[..., Model]:
-    api = provider_options(provider.settings).api
-    if provider.kind in _MODELS:
-        return _MODELS[provider.kind]
-    responses = api == "responses" or (api is None and provider.kind == ProviderKind.OPENAI)
-    return OpenAIResponsesModel if responses else OpenAIChatModel
-
-
-_MODELS: Final[dict[str, Callable[..., Model]]] = {
-    ProviderKind.ANTHROPIC: AnthropicModel,
-    ProviderKind.GOOGLE: GoogleModel,
-    ProviderKind.BEDROCK: BedrockConverseModel,
-}
-
-
-def _settings(row: LanguageModel) -> ModelSettings:
-    given: dict[str, Any] = model_options(row.settings).model_dump(exclude_none=True)
-    if row.max_output_tokens is not None:
-        given.setdefault("max_tokens", row.max_output_tokens)
-    return cast(ModelSettings, given)

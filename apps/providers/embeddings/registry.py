@@ -10,6 +10,7 @@ from apps.providers.embeddings.base import Embedder
 from apps.providers.embeddings.hashing import HashEmbedder
 from apps.providers.exceptions import UnknownEmbedder
 
+EMBEDDED: Final = {"minilm": minilm.MiniLMEmbedder.dimensions, HashEmbedder.name: HashEmbedder.dimensions}
 _MAKERS: Final[dict[str, Callable[[], Embedder]]] = {"minilm": minilm.load, "hash": HashEmbedder}
 _LOADING: Final = Lock()
 
