@@ -1,5 +1,11 @@
-"""Addresses of this app under `/api/v1/`."""
+"""Addresses of runs and threads."""
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.runs.api.views import RunViewSet, ThreadViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("runs", RunViewSet, basename="runs")
+router.register("threads", ThreadViewSet, basename="threads")
+
+urlpatterns = router.urls

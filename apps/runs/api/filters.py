@@ -1,0 +1,54 @@
+"""The filters of a list of runs, read strictly from the query string."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from apps.core.serializers import StrictSerializer
+from apps.runs.selectors import RunFilter
+from apps.runs.states import RunStatus
+
+PAGING = {"limit", "cursor"}
+
+
+class RunFilterSerializer(StrictSerializer):
+    """Narrows a list of runs; `metadata` is a JSON object that the run's must contain."""
+
+    status = serializers.CharField(required=False, help_text="One state or several, comma separated.")
+    agent = serializers.SlugField(required=False)
+    thread_id = serializers.UUIDField(required=False)
+    created_after = serializers.DateTimeField(required=False)
+    created_before = serializers.DateTimeField(required=False)
+    metadata = serializers.JSONField(required=False, binary=True, help_text='Such as `{"ticket": "4711"}`.')
+
+    def validate_status(self, value: str) -> tuple[str, ...]:
+        statuses = tuple(item.strip() for item in value.split(","))
+        unknown = sorted(set(statuses) - {status.value for status in RunStatus})
+        if unknown:
+            raise serializers.ValidationError(f"There is no state {unknown[0]!r}.", code="unknown_status")
+        return statuses
+
+    def validate_metadata(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise serializers.ValidationError("This is no JSON object.", code="not_an_object")
+        return value
+
+
+def read_filter(query: dict[str, Any]) -> RunFilter:
+    """The filter of a query string. Raises ValidationError, also for parameters that do not exist."""
+    serializer = RunFilterSerializer(data={name: value for name, value in query.items() if name not in PAGING})
+    serializer.is_valid(raise_exception=True)
+    found = serializer.validated_data
+    statuses = found.pop("status", ())
+    return RunFilter(statuses=statuses, **found)
+
+
+PARAMETERS = [
+    OpenApiParameter("status", str, description="One state or several, comma separated."),
+    OpenApiParameter("agent", str, description="The agent's slug."),
+    OpenApiParameter("thread_id", {"type": "string", "format": "uuid"}),
+    OpenApiParameter("created_after", {"type": "string", "format": "date-time"}),
+    OpenApiParameter("created_before", {"type": "string", "format": "date-time"}),
+    OpenApiParameter("metadata", str, description="A JSON object that the run's metadata contains."),
+]

@@ -1,0 +1,225 @@
+"""The wire form of runs and threads: strict on the way in, documented on the way out."""
+
+import base64
+import binascii
+from typing import Any, Final
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from apps.core.serializers import StrictSerializer
+from apps.runs.api import examples
+from apps.runs.limits import Limits
+from apps.runs.services import Attachment
+from apps.runs.states import EffectState, EventType, RunStatus, StepKind, StopReason
+
+MODES: Final = ("background", "wait", "stream")
+MAX_FILES: Final = 20
+MAX_FILE_BYTES: Final = 5 * 1024 * 1024
+MAX_METADATA_KEYS: Final = 50
+
+
+@extend_schema_field(OpenApiTypes.ANY)
+class AnyJSONField(serializers.JSONField):
+    """Text, number, object, list: any JSON value."""
+
+
+class LimitsSerializer(StrictSerializer):
+    """Ceilings of one run; the lower of these and the agent's holds."""
+
+    steps = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
+    tokens = serializers.IntegerField(min_value=1, max_value=1_000_000_000, required=False)
+    usd = serializers.FloatField(min_value=0.000001, max_value=1_000_000, required=False)
+    seconds = serializers.FloatField(min_value=1, max_value=30 * 86_400, required=False)
+
+    def to_internal_value(self, data: Any) -> Limits:
+        return Limits(**super().to_internal_value(data))
+
+
+class FileSerializer(StrictSerializer):
+    """A file or image of the input, base64; stored once per workspace, by hash."""
+
+    name = serializers.CharField(max_length=200)
+    media_type = serializers.RegexField(r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100)
+    data = serializers.CharField(trim_whitespace=False, help_text="Base64, at most 5 MiB decoded.")
+
+    def to_internal_value(self, data: Any) -> Attachment:
+        value = super().to_internal_value(data)
+        try:
+            decoded = base64.b64decode(value["data"], validate=True)
+        except (binascii.Error, ValueError):
+            raise serializers.ValidationError({"data": "This is not base64."}, code="invalid_base64") from None
+        if len(decoded) > MAX_FILE_BYTES:
+            raise serializers.ValidationError({"data": "The file is larger than 5 MiB."}, code="file_too_large")
+        return Attachment(name=value["name"], media_type=value["media_type"], data=decoded)
+
+
+@extend_schema_serializer(examples=examples.CREATE)
+class RunCreateSerializer(StrictSerializer):
+    """What to run, and how to answer."""
+
+    agent = serializers.CharField(max_length=120, help_text="A slug, `slug@3` or `slug@label`.")
+    input = AnyJSONField(help_text="Text or any JSON value.")
+    thread_id = serializers.UUIDField(required=False, allow_null=True, help_text="The conversation it continues.")
+    limits = LimitsSerializer(required=False)
+    metadata = serializers.DictField(required=False, help_text="Up to 50 keys of your own, to filter by.")
+    files = FileSerializer(many=True, required=False, max_length=MAX_FILES)
+    mode = serializers.ChoiceField(
+        MODES,
+        default="background",
+        help_text="`background` answers 202 at once; `wait` and `stream` answer 303 to the `live` server, which "
+        "answers when the run has ended, or streams its events.",
+    )
+
+    def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
+        if len(value) > MAX_METADATA_KEYS:
+            raise serializers.ValidationError("More than 50 keys.", code="too_many_keys")
+        return value
+
+
+class ResumeSerializer(StrictSerializer):
+    """How a failed run goes on."""
+
+    limits = LimitsSerializer(required=False, help_text="Replace the run's limits, say after `budget_exceeded`.")
+
+
+class ThreadSerializer(StrictSerializer):
+    """A conversation."""
+
+    id = serializers.UUIDField(read_only=True)
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    metadata = serializers.DictField(required=False, default=dict)
+    created_at = serializers.DateTimeField(read_only=True)
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Why a run failed."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """What a run has used so far."""
+
+    steps = serializers.IntegerField()
+    model_calls = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost_usd = serializers.CharField(help_text="A decimal number of USD.")
+
+
+class LinksSerializer(serializers.Serializer[Any]):
+    """Absolute addresses."""
+
+    self = serializers.URLField()
+    events = serializers.URLField()
+    live = serializers.URLField()
+    admin = serializers.URLField()
+
+
+class RunSerializer(serializers.Serializer[Any]):
+    """A run as lists show it, without payloads."""
+
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField([status.value for status in RunStatus])
+    stop_reason = serializers.ChoiceField([reason.value for reason in StopReason], allow_null=True)
+    attempt = serializers.IntegerField()
+    agent = serializers.CharField()
+    agent_version = serializers.IntegerField()
+    thread_id = serializers.UUIDField(allow_null=True)
+    error = ErrorSerializer(allow_null=True)
+    usage = UsageSerializer()
+    metadata = serializers.DictField()
+    cancel_requested_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    links = LinksSerializer()
+
+
+class AttachmentSerializer(serializers.Serializer[Any]):
+    """A stored file, by reference."""
+
+    name = serializers.CharField()
+    media_type = serializers.CharField()
+    size = serializers.IntegerField()
+    digest = serializers.CharField(help_text="SHA-256, hexadecimal.")
+
+
+@extend_schema_serializer(examples=examples.DETAIL)
+class RunDetailSerializer(RunSerializer):
+    """One run with its input and output."""
+
+    input = AnyJSONField()
+    output = AnyJSONField(allow_null=True)
+    attachments = AttachmentSerializer(many=True)
+    limits = serializers.DictField()
+    streaming = serializers.BooleanField()
+    context_versions = serializers.DictField(child=serializers.IntegerField())
+
+
+class StepUsageSerializer(serializers.Serializer[Any]):
+    """What one step used."""
+
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost_usd = serializers.CharField()
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """A recorded step, without payloads."""
+
+    n = serializers.IntegerField()
+    kind = serializers.ChoiceField([kind.value for kind in StepKind])
+    name = serializers.CharField()
+    tool_call_id = serializers.CharField(allow_null=True)
+    attempt = serializers.IntegerField()
+    error_code = serializers.CharField(allow_null=True)
+    started_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField()
+    duration_ms = serializers.IntegerField()
+    first_token_ms = serializers.IntegerField(allow_null=True)
+    usage = StepUsageSerializer()
+
+
+class StepDetailSerializer(StepSerializer):
+    """A step with what it was asked and what it answered."""
+
+    request = AnyJSONField(allow_null=True)
+    result = AnyJSONField(allow_null=True)
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One line of a run's history; further keys depend on the type."""
+
+    seq = serializers.IntegerField()
+    type = serializers.ChoiceField([event.value for event in EventType])
+    step = serializers.IntegerField(allow_null=True)
+    at = serializers.DateTimeField()
+
+
+class EffectSerializer(serializers.Serializer[Any]):
+    """A line of the effect ledger."""
+
+    key = serializers.CharField()
+    tool = serializers.CharField()
+    state = serializers.ChoiceField([state.value for state in EffectState])
+    settled_at = serializers.DateTimeField(allow_null=True)
+    result = AnyJSONField(allow_null=True)
+
+
+class ExportedStepSerializer(StepDetailSerializer):
+    """A step with everything that is stored of it."""
+
+    key = serializers.CharField()
+    manifest = AnyJSONField(allow_null=True)
+
+
+class RunExportSerializer(RunDetailSerializer):
+    """Everything the platform holds about a run."""
+
+    steps = ExportedStepSerializer(many=True)
+    events = EventSerializer(many=True)
+    effects = EffectSerializer(many=True)

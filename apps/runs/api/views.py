@@ -1,0 +1,219 @@
+"""REST over runs: each action checks the request's shape and calls one service or selector."""
+
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpResponseRedirect
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.api.views import WorkspaceViewSet
+from apps.accounts.permissions import Permission
+from apps.core.exceptions import InvalidInput
+from apps.runs import selectors, services
+from apps.runs.api import serializers
+from apps.runs.api.filters import PARAMETERS, read_filter
+from apps.runs.exceptions import RunNotFound
+from apps.runs.models import Run, Thread
+from apps.runs.tickets import issue_ticket
+
+SSE = "text/event-stream"
+
+
+class SeeOther(HttpResponseRedirect):
+    """The answer is at another address, to be fetched with GET."""
+
+    status_code = 303
+
+
+class RunViewSet(WorkspaceViewSet):
+    """Submit agents' work, follow it, stop it, and read all that it left."""
+
+    queryset = Run.objects.all()
+    serializer_class = serializers.RunSerializer
+    lookup_value_converter = "uuid"
+    permissions: ClassVar = {
+        "list": Permission.RUNS_READ,
+        "retrieve": Permission.RUNS_READ,
+        "steps": Permission.RUNS_READ,
+        "step": Permission.RUNS_READ,
+        "step_context": Permission.RUNS_READ,
+        "events": Permission.RUNS_READ,
+        "export": Permission.RUNS_READ,
+        "create": Permission.RUNS_WRITE,
+        "cancel": Permission.RUNS_WRITE,
+        "resume": Permission.RUNS_WRITE,
+        "destroy": Permission.RUNS_WRITE,
+    }
+
+    @extend_schema(parameters=PARAMETERS, responses=serializers.RunSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """The workspace's runs, the newest first, without payloads."""
+        wanted = read_filter(request.query_params.dict())
+        page = self.paginate_queryset(selectors.run_summaries(self.get_queryset().filter(wanted.condition())))
+        return self.get_paginated_response([selectors.run_json(row) for row in page or []])
+
+    @extend_schema(responses=serializers.RunDetailSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """One run with its input and output."""
+        return Response(selectors.run_detail(self.principal.workspace_id, pk))
+
+    @extend_schema(
+        request=serializers.RunCreateSerializer,
+        responses={
+            202: serializers.RunDetailSerializer,
+            303: OpenApiResponse(description="`wait` and `stream`: go to Location, on the `live` server."),
+        },
+    )
+    def create(self, request: Request) -> Response | SeeOther:
+        """Submit a run. It is committed before the answer, and no crash loses it."""
+        wanted = _validated(serializers.RunCreateSerializer, request)
+        mode = wanted["mode"]
+        run = services.create_run(self.principal.workspace_id, _run_request(wanted), origin=self._origin())
+        if mode != "background":
+            return SeeOther(self._live(run.id, "wait" if mode == "wait" else "events"))
+        detail = selectors.run_detail(self.principal.workspace_id, run.id)
+        return Response(detail, status=202, headers={"Location": detail["links"]["self"]})
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Erase a finished run with all its rows. This does not cancel."""
+        services.erase_run(self.principal.workspace_id, pk)
+        return Response(status=204)
+
+    @extend_schema(request=None, responses={202: serializers.RunDetailSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        """Stop a run: at once while it is queued or waiting, else within five seconds."""
+        services.cancel_run(self.principal.workspace_id, pk, origin=self._origin())
+        return Response(selectors.run_detail(self.principal.workspace_id, pk), status=202)
+
+    @extend_schema(request=serializers.ResumeSerializer, responses={202: serializers.RunDetailSerializer})
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: UUID) -> Response:
+        """Let a failed run go on after its last recorded step."""
+        limits = _validated(serializers.ResumeSerializer, request).get("limits")
+        services.resume_run(self.principal.workspace_id, pk, limits=limits)
+        return Response(selectors.run_detail(self.principal.workspace_id, pk), status=202)
+
+    @extend_schema(responses=serializers.StepSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"])
+    def steps(self, request: Request, pk: UUID) -> Response:
+        """The run's recorded steps in order, without payloads."""
+        self._require(pk)
+        self.ordering = "n"
+        page = self.paginate_queryset(selectors.steps_of(pk))
+        return self.get_paginated_response([selectors.step_json(row) for row in page or []])
+
+    @extend_schema(responses=serializers.StepDetailSerializer)
+    @action(detail=True, methods=["get"], url_path="steps/<int:n>", url_name="step")
+    def step(self, request: Request, pk: UUID, n: int) -> Response:
+        """One step with what it was asked and what it answered."""
+        self._require(pk)
+        return Response(selectors.step_detail(pk, n))
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True, methods=["get"], url_path="steps/<int:n>/context", url_name="step-context")
+    def step_context(self, request: Request, pk: UUID, n: int) -> Response:
+        """The manifest of a model step: what was in the prompt, byte by byte, and what was left out and why."""
+        self._require(pk)
+        return Response(selectors.step_manifest(pk, n))
+
+    @extend_schema(
+        parameters=[OpenApiParameter("after", int, description="Only events after this sequence number.")],
+        responses={
+            (200, "application/json"): serializers.EventSerializer(many=True),
+            303: OpenApiResponse(description="For `Accept: text/event-stream`: go to Location, on `live`."),
+        },
+        filters=False,
+    )
+    @action(detail=True, methods=["get"])
+    def events(self, request: Request, pk: UUID) -> Response | SeeOther:
+        """The run's history. With `Accept: text/event-stream` the answer is at `live`."""
+        self._require(pk)
+        if SSE in request.headers.get("Accept", ""):
+            return SeeOther(self._live(pk, "events", after=request.query_params.get("after")))
+        self.ordering = "seq"
+        page = self.paginate_queryset(selectors.events_of(pk, after=_after(request)))
+        return self.get_paginated_response([selectors.event_json(event) for event in page or []])
+
+    @extend_schema(responses=serializers.RunExportSerializer)
+    @action(detail=True, methods=["get"])
+    def export(self, request: Request, pk: UUID) -> Response:
+        """Everything the platform holds about the run."""
+        return Response(selectors.run_export(self.principal.workspace_id, pk))
+
+    def _require(self, run_id: UUID) -> None:
+        if not Run.objects.filter(workspace_id=self.principal.workspace_id, id=run_id).exists():
+            raise RunNotFound
+
+    def _origin(self) -> services.Origin:
+        request_id = getattr(self.request, "request_id", "")
+        return services.Origin(kind=self.principal.kind, id=self.principal.id, request_id=request_id)
+
+    def _live(self, run_id: UUID, what: str, after: str | None = None) -> str:
+        """The run's address on `live`, with a ticket, because clients drop the credential on the way there."""
+        query = {"ticket": issue_ticket(run_id, self.principal.workspace_id)} | ({"after": after} if after else {})
+        return f"{settings.CEF_LIVE_URL}/api/v1/runs/{run_id}/{what}?{urlencode(query)}"
+
+
+class ThreadViewSet(WorkspaceViewSet):
+    """Conversations: runs of a thread see each other's messages, one after the other."""
+
+    queryset = Thread.objects.all()
+    serializer_class = serializers.ThreadSerializer
+    lookup_value_converter = "uuid"
+    permissions: ClassVar = {
+        "list": Permission.THREADS_READ,
+        "retrieve": Permission.THREADS_READ,
+        "create": Permission.THREADS_WRITE,
+    }
+
+    @extend_schema(responses=serializers.ThreadSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """The workspace's threads, the newest first."""
+        threads: QuerySet[Thread] = self.get_queryset()
+        page = self.paginate_queryset(threads)
+        return self.get_paginated_response(serializers.ThreadSerializer(page, many=True).data)
+
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """One thread; its runs are at `/runs?thread_id=`."""
+        return Response(serializers.ThreadSerializer(self.get_object()).data)
+
+    @extend_schema(request=serializers.ThreadSerializer, responses={201: serializers.ThreadSerializer})
+    def create(self, request: Request) -> Response:
+        """Open a conversation."""
+        wanted = _validated(serializers.ThreadSerializer, request)
+        thread = services.create_thread(self.principal.workspace_id, **wanted)
+        return Response(serializers.ThreadSerializer(thread).data, status=201)
+
+
+def _validated(serializer: Any, request: Request) -> dict[str, Any]:
+    bound = serializer(data=request.data)
+    bound.is_valid(raise_exception=True)
+    validated: dict[str, Any] = bound.validated_data
+    return validated
+
+
+def _run_request(wanted: dict[str, Any]) -> services.RunRequest:
+    optional = {name: wanted[name] for name in ("thread_id", "limits", "metadata") if wanted.get(name) is not None}
+    return services.RunRequest(
+        agent=wanted["agent"],
+        input=wanted["input"],
+        attachments=tuple(wanted.get("files", ())),
+        streaming=True if wanted["mode"] == "stream" else None,
+        **optional,
+    )
+
+
+def _after(request: Request) -> int:
+    given = request.query_params.get("after", "0")
+    if given.isascii() and given.isdigit() and len(given) <= 18:
+        return int(given)
+    raise InvalidInput("`after` must be a sequence number.")

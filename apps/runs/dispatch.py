@@ -1,0 +1,44 @@
+"""The doorbell: tells the workers by Celery that a run waits. Best effort, because they also look by themselves."""
+
+import logging
+import threading
+import time
+from typing import Final
+from uuid import UUID
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+ADVANCE: Final = "workers.runs.advance"
+SILENCE_SECONDS: Final = 5.0
+"""After a failed ring nobody rings for this long, so that requests do not queue up behind a Redis that is away."""
+
+
+class Doorbell:
+    """Rings by task name; a message may be lost, doubled or late, and nothing breaks."""
+
+    def __init__(self) -> None:
+        self._silent_until = 0.0
+        self._lock = threading.Lock()
+
+    def ring(self, run_id: UUID) -> bool:
+        """Whether a message was sent. Never raises when Redis is away: the workers' pollers find the run."""
+        if time.monotonic() < self._silent_until:
+            return False
+        try:
+            current_app.send_task(ADVANCE, args=[str(run_id)], ignore_result=True)
+        except (OperationalError, OSError) as error:
+            self._fall_silent(error)
+            return False
+        return True
+
+    def _fall_silent(self, error: Exception) -> None:
+        with self._lock:
+            if time.monotonic() >= self._silent_until:
+                logger.warning("The doorbell does not ring; workers poll.", extra={"error": str(error)})
+            self._silent_until = time.monotonic() + SILENCE_SECONDS
+
+
+doorbell = Doorbell()

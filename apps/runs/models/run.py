@@ -1,0 +1,104 @@
+"""A conversation and one agent's work in it."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models.functions import Now
+
+from apps.accounts.models import WorkspaceModel
+from apps.agents.models import Agent, AgentVersion
+from apps.runs.states import ACTIVE, TERMINAL, RunStatus, StopReason
+
+
+class Thread(WorkspaceModel):
+    """A conversation: its runs see each other's messages and never run at the same time."""
+
+    title = models.CharField(max_length=200, blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class Run(WorkspaceModel):
+    """One agent version at work on one input.
+
+    The row is narrow and hot: every recorded step updates its counters under the row's lock. `input`, `output` and
+    `messages` are JSON bytes, because jsonb refuses NUL and lone surrogates. `lease_epoch` fences writers: only the
+    process that got the present epoch from its claim may record.
+    """
+
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs")
+    agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
+    thread = models.ForeignKey(Thread, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+
+    status = models.CharField(max_length=12, choices=[(s, s) for s in RunStatus], default=RunStatus.QUEUED)
+    stop_reason = models.CharField(max_length=20, choices=[(s, s) for s in StopReason], blank=True, default="")
+    error_code = models.CharField(max_length=60, blank=True, default="")
+    error_detail = models.TextField(blank=True, default="")
+
+    attempt = models.IntegerField(default=0, help_text="How often a worker has claimed the run.")
+    crashes = models.IntegerField(default=0, help_text="Workers lost since the last recorded step.")
+    lease_epoch = models.IntegerField(default=0)
+    worker_id = models.UUIDField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    next_wake_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+
+    streaming = models.BooleanField(default=False)
+    input = models.BinaryField()
+    attachments = models.JSONField(default=list, blank=True)
+    output = models.BinaryField(null=True)
+    messages = models.BinaryField(null=True)
+    limits = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    context_versions = models.JSONField(default=dict, blank=True)
+
+    event_seq = models.BigIntegerField(default=0)
+    step_count = models.IntegerField(default=0)
+    model_calls = models.IntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=16, decimal_places=8, default=0)
+
+    created_by_kind = models.CharField(max_length=20, blank=True, default="")
+    created_by_id = models.UUIDField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    queued_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    announced_at = models.DateTimeField(null=True, blank=True, help_text="When completion hooks had run.")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="run_of_workspace"),
+            models.Index(fields=["workspace", "status", "-id"], name="run_by_status"),
+            models.Index(fields=["agent", "-id"], name="run_of_agent"),
+            models.Index(fields=["thread", "-id"], name="run_of_thread", condition=models.Q(thread__isnull=False)),
+            models.Index(fields=["id"], name="run_runnable", condition=models.Q(status=RunStatus.QUEUED)),
+            models.Index(fields=["worker_id"], name="run_held", condition=models.Q(status=RunStatus.RUNNING)),
+            models.Index(
+                fields=["finished_at"],
+                name="run_unannounced",
+                condition=models.Q(announced_at__isnull=True, status__in=sorted(TERMINAL)),
+            ),
+            GinIndex(
+                fields=["metadata"],
+                name="run_metadata",
+                opclasses=["jsonb_path_ops"],
+                condition=~models.Q(metadata={}),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["thread"],
+                name="one_active_run_per_thread",
+                condition=models.Q(status__in=sorted(ACTIVE)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

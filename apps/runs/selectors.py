@@ -1,0 +1,243 @@
+"""Reading runs: lists without payloads, and one run with everything."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.urls import reverse
+
+from apps.core import canonical
+from apps.runs.exceptions import RunNotFound, StepNotFound
+from apps.runs.models import Effect, Event, Run, Step
+
+SUMMARY: Final = (
+    "id",
+    "status",
+    "stop_reason",
+    "attempt",
+    "thread_id",
+    "metadata",
+    "error_code",
+    "error_detail",
+    "cancel_requested_at",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "step_count",
+    "model_calls",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+)
+
+DETAIL: Final = ("input", "output", "attachments", "limits", "streaming", "context_versions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFilter:
+    """What a list of runs may be narrowed by. Times are aware; `metadata` must be contained in the run's."""
+
+    statuses: tuple[str, ...] = ()
+    agent: str | None = None
+    thread_id: UUID | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    metadata: dict[str, Any] | None = None
+
+    def condition(self) -> Q:
+        """The filter as one condition on Run."""
+        condition = Q()
+        if self.statuses:
+            condition &= Q(status__in=self.statuses)
+        if self.agent is not None:
+            condition &= Q(agent__slug=self.agent)
+        if self.thread_id is not None:
+            condition &= Q(thread_id=self.thread_id)
+        if self.created_after is not None:
+            condition &= Q(created_at__gte=self.created_after)
+        if self.created_before is not None:
+            condition &= Q(created_at__lt=self.created_before)
+        if self.metadata:
+            condition &= Q(metadata__contains=self.metadata)
+        return condition
+
+
+def get_run(workspace_id: UUID, run_id: UUID) -> Run:
+    """The run with its agent and version. Raises RunNotFound, also for another workspace's."""
+    run = Run.objects.select_related("agent", "agent_version").filter(workspace_id=workspace_id, id=run_id).first()
+    if run is None:
+        raise RunNotFound
+    return run
+
+
+def run_summaries(runs: QuerySet[Run]) -> "QuerySet[Run, dict[str, Any]]":
+    """Rows for a list, as dictionaries; payload columns are not read."""
+    return _named(runs, *SUMMARY)
+
+
+def run_json(row: dict[str, Any]) -> dict[str, Any]:
+    """The public form of a row of `run_summaries`."""
+    return {
+        "id": row["id"],
+        "status": row["status"],
+        "stop_reason": row["stop_reason"] or None,
+        "attempt": row["attempt"],
+        "agent": row["agent_slug"],
+        "agent_version": row["version_number"],
+        "thread_id": row["thread_id"],
+        "error": {"code": row["error_code"], "detail": row["error_detail"]} if row["error_code"] else None,
+        "usage": _usage(row),
+        "metadata": row["metadata"],
+        "cancel_requested_at": row["cancel_requested_at"],
+        "created_at": row["created_at"],
+        "started_at": row["started_at"],
+        "finished_at": row["finished_at"],
+        "links": run_links(row["id"]),
+    }
+
+
+def run_detail(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
+    """One run with its input and output, JSON-ready; one query. Raises RunNotFound."""
+    row = _named(Run.objects.filter(workspace_id=workspace_id, id=run_id), *SUMMARY, *DETAIL).first()
+    if row is None:
+        raise RunNotFound
+    return run_json(row) | {
+        "input": canonical.load(row["input"]),
+        "output": canonical.load(row["output"]) if row["output"] is not None else None,
+        "attachments": row["attachments"],
+        "limits": row["limits"],
+        "streaming": row["streaming"],
+        "context_versions": row["context_versions"],
+    }
+
+
+def run_links(run_id: UUID) -> dict[str, str]:
+    """Absolute addresses of the run: in the API, on `live`, in the admin."""
+    return {
+        "self": f"{settings.CEF_PUBLIC_URL}/api/v1/runs/{run_id}",
+        "events": f"{settings.CEF_PUBLIC_URL}/api/v1/runs/{run_id}/events",
+        "live": f"{settings.CEF_LIVE_URL}/api/v1/runs/{run_id}/events",
+        "admin": settings.CEF_PUBLIC_URL + reverse("admin:runs_run_change", args=[run_id]),
+    }
+
+
+def steps_of(run_id: UUID) -> "QuerySet[Step, dict[str, Any]]":
+    """The journal in order, without requests, results and manifests."""
+    return (
+        Step.objects.filter(run_id=run_id)
+        .order_by("n")
+        .values(
+            "n",
+            "kind",
+            "name",
+            "tool_call_id",
+            "epoch",
+            "error_code",
+            "started_at",
+            "finished_at",
+            "first_token_ms",
+            "input_tokens",
+            "output_tokens",
+            "cost_usd",
+        )
+    )
+
+
+def step_json(row: dict[str, Any]) -> dict[str, Any]:
+    """The public form of a row of `steps_of`."""
+    duration = row["finished_at"] - row["started_at"]
+    return {
+        "n": row["n"],
+        "kind": row["kind"],
+        "name": row["name"],
+        "tool_call_id": row["tool_call_id"] or None,
+        "attempt": row["epoch"],
+        "error_code": row["error_code"] or None,
+        "started_at": row["started_at"],
+        "finished_at": row["finished_at"],
+        "duration_ms": round(duration.total_seconds() * 1000),
+        "first_token_ms": row["first_token_ms"],
+        "usage": {
+            "input_tokens": row["input_tokens"],
+            "output_tokens": row["output_tokens"],
+            "cost_usd": _usd(row["cost_usd"]),
+        },
+    }
+
+
+def step_detail(run_id: UUID, n: int) -> dict[str, Any]:
+    """One step with what it was asked and what it answered. Raises StepNotFound."""
+    row = steps_of(run_id).filter(n=n).values(*_STEP_DETAIL).first()
+    if row is None:
+        raise StepNotFound
+    return step_json(row) | {"request": _loaded(row["request"]), "result": _loaded(row["result"])}
+
+
+_STEP_DETAIL: Final = (
+    "n", "kind", "name", "tool_call_id", "epoch", "error_code", "started_at", "finished_at",
+    "first_token_ms", "input_tokens", "output_tokens", "cost_usd", "request", "result",
+)  # fmt: skip
+
+
+def step_manifest(run_id: UUID, n: int) -> dict[str, Any]:
+    """What was in a model step's prompt and why. Raises StepNotFound, also for a step without a context."""
+    manifest = Step.objects.filter(run_id=run_id, n=n).values_list("manifest", flat=True).first()
+    if manifest is None:
+        raise StepNotFound("There is no such step, or no context was assembled for it.", code="manifest_not_found")
+    loaded: dict[str, Any] = canonical.load(manifest)
+    return loaded
+
+
+def events_of(run_id: UUID, *, after: int = 0) -> QuerySet[Event]:
+    """The run's history after a sequence number, in order."""
+    return Event.objects.filter(run_id=run_id, seq__gt=after).order_by("seq")
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """The public form of an event; the same on SSE."""
+    data: dict[str, Any] = canonical.load(event.data)
+    return {"seq": event.seq, "type": event.type, "step": event.step_n, "at": event.created_at} | data
+
+
+def run_export(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
+    """Everything the platform holds about a run, JSON-ready. Raises RunNotFound."""
+    detail = run_detail(workspace_id, run_id)
+    steps = Step.objects.filter(run_id=run_id).order_by("n").values(*_STEP_DETAIL, "key", "manifest")
+    effects = Effect.objects.filter(run_id=run_id).order_by("id").values("key", "tool", "state", "settled_at", "result")
+    return detail | {
+        "steps": [_exported_step(row) for row in steps],
+        "events": [event_json(event) for event in events_of(run_id)],
+        "effects": [row | {"result": _loaded(row["result"])} for row in effects],
+    }
+
+
+def _named(runs: QuerySet[Run], *columns: str) -> "QuerySet[Run, dict[str, Any]]":
+    """The columns, with the names of the agent and its version."""
+    return runs.values(*columns, agent_slug=F("agent__slug"), version_number=F("agent_version__number"))
+
+
+def _exported_step(row: dict[str, Any]) -> dict[str, Any]:
+    payloads = {name: _loaded(row[name]) for name in ("request", "result", "manifest")}
+    return step_json(row) | {"key": row["key"]} | payloads
+
+
+def _loaded(data: bytes | memoryview | None) -> Any:
+    return None if data is None else canonical.load(data)
+
+
+def _usage(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "steps": row["step_count"],
+        "model_calls": row["model_calls"],
+        "input_tokens": row["input_tokens"],
+        "output_tokens": row["output_tokens"],
+        "cost_usd": _usd(row["cost_usd"]),
+    }
+
+
+def _usd(amount: Decimal) -> str:
+    return format(amount.normalize(), "f")

@@ -1,0 +1,18 @@
+"""Every write to a run; the same functions serve REST, the admin, the command line, workers and your own code."""
+
+from apps.runs.services.cancel import cancel_run
+from apps.runs.services.create import Attachment, Origin, RunRequest, create_run
+from apps.runs.services.erase import erase_run
+from apps.runs.services.resume import resume_run
+from apps.runs.services.threads import create_thread
+
+__all__ = [
+    "Attachment",
+    "Origin",
+    "RunRequest",
+    "cancel_run",
+    "create_run",
+    "create_thread",
+    "erase_run",
+    "resume_run",
+]

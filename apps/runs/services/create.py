@@ -1,0 +1,140 @@
+"""Accepting a run: from the caller's words to a committed row that no crash can lose."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from apps.accounts.selectors import intake_pause
+from apps.agents.models import AgentVersion
+from apps.agents.selectors import resolve_version, version_bundle
+from apps.contexts.selectors import head_versions
+from apps.core import blobs, canonical
+from apps.runs.dispatch import doorbell
+from apps.runs.exceptions import IntakePaused, InvalidRunInput, ThreadBusy, ThreadNotFound
+from apps.runs.limits import Limits
+from apps.runs.models import Event, Run, Thread
+from apps.runs.states import EventType
+
+INTAKE_RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attachment:
+    """A file or image of an input; its bytes are stored once per workspace, by hash."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Who asked: a principal's kind and id, and the request it came in."""
+
+    kind: str = ""
+    id: UUID | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What to run: `agent` is a slug, `slug@3` or `slug@label`; `input` is text or any JSON value.
+
+    `limits` may lower the agent's. `streaming` None leaves it to the agent's version.
+    """
+
+    agent: str
+    input: Any
+    thread_id: UUID | None = None
+    limits: Limits = field(default_factory=Limits)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
+    streaming: bool | None = None
+
+
+NOBODY = Origin()
+
+
+def create_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBODY) -> Run:
+    """Accept a run. It exists once the surrounding transaction commits; the doorbell rings only then.
+
+    Raises IntakePaused, NotFound (agent, version, thread), ThreadBusy and InvalidRunInput; nothing is written then.
+    Queries: two reads and two inserts, and more only for a thread, attachments or mounted contexts.
+    """
+    if intake_pause(workspace_id) is not None:
+        raise IntakePaused(retry_after=INTAKE_RETRY_SECONDS)
+    version = resolve_version(workspace_id, request.agent)
+    if request.thread_id is not None:
+        _require_thread(workspace_id, request.thread_id)
+    run = _new_run(workspace_id, request, version, origin)
+    with transaction.atomic():
+        _insert(run)
+        Event.objects.create(run_id=run.id, seq=1, type=EventType.QUEUED, data=canonical.dump({"agent": request.agent}))
+        transaction.on_commit(lambda: doorbell.ring(run.id), robust=True)
+    return run
+
+
+def _new_run(workspace_id: UUID, request: RunRequest, version: AgentVersion, origin: Origin) -> Run:
+    return Run(
+        workspace_id=workspace_id,
+        agent_id=version.agent_id,
+        agent_version=version,
+        thread_id=request.thread_id,
+        streaming=version.streaming if request.streaming is None else request.streaming,
+        input=_encoded(request.input),
+        attachments=[_stored(workspace_id, attachment) for attachment in request.attachments],
+        limits=Limits.of(version.limits).tightened_by(request.limits).stored(),
+        metadata=request.metadata,
+        context_versions=_pinned(version.id),
+        event_seq=1,
+        created_by_kind=origin.kind,
+        created_by_id=origin.id,
+        request_id=origin.request_id,
+    )
+
+
+def _pinned(version_id: UUID) -> dict[str, int]:
+    """The versions at which the run reads its mounted contexts and their ancestors, whatever is written meanwhile."""
+    mounts = version_bundle(version_id).mounts
+    if not mounts:
+        return {}
+    versions = head_versions(mount.context_id for mount in mounts)
+    versions |= {mount.context_id: mount.version for mount in mounts if mount.version is not None}
+    return {str(context_id): number for context_id, number in versions.items()}
+
+
+def _encoded(value: Any) -> bytes:
+    if value is None or value == "":
+        raise InvalidRunInput("The input is empty: give text or a JSON value.")
+    try:
+        return canonical.dump(value)
+    except ValueError as error:
+        raise InvalidRunInput(f"The input is not JSON: {error}") from error
+
+
+def _stored(workspace_id: UUID, attachment: Attachment) -> dict[str, Any]:
+    digest = blobs.store(workspace_id, attachment.data)
+    return {
+        "name": attachment.name,
+        "media_type": attachment.media_type,
+        "size": len(attachment.data),
+        "digest": digest.hex(),
+    }
+
+
+def _insert(run: Run) -> None:
+    """The partial unique index over a thread's unfinished runs decides who is first, whatever was read before."""
+    try:
+        with transaction.atomic(savepoint=run.thread_id is not None):
+            run.save(force_insert=True)
+    except IntegrityError as error:
+        if "one_active_run_per_thread" in str(error):
+            raise ThreadBusy(thread_id=str(run.thread_id)) from error
+        raise
+
+
+def _require_thread(workspace_id: UUID, thread_id: UUID) -> None:
+    if not Thread.objects.filter(workspace_id=workspace_id, id=thread_id).exists():
+        raise ThreadNotFound

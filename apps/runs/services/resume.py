@@ -1,0 +1,39 @@
+"""Letting a failed run go on after its last recorded step."""
+
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from apps.runs.dispatch import doorbell
+from apps.runs.exceptions import IllegalTransition, RunNotResumable, ThreadBusy
+from apps.runs.limits import Limits
+from apps.runs.live import announce_event
+from apps.runs.models import Run
+from apps.runs.selectors import get_run
+from apps.runs.states import EventType, RunStatus
+from apps.runs.transitions import Move, apply_move
+
+
+def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None) -> Run:
+    """The run, queued again; recorded steps are reused. `limits` replace the run's, say after `budget_exceeded`.
+
+    Raises RunNotFound, RunNotResumable when it has not failed, ThreadBusy when its thread went on meanwhile.
+    """
+    run = get_run(workspace_id, run_id)
+    move = Move(run_id=run.id, to=RunStatus.QUEUED, event=EventType.RESUMED, sources=frozenset({RunStatus.FAILED}))
+    try:
+        with transaction.atomic():
+            seq = apply_move(move)
+            if limits is not None:
+                Run.objects.filter(id=run.id).update(limits=limits.stored())
+    except IllegalTransition:
+        raise RunNotResumable(f"The run is {run.status}; only a failed run can be resumed.") from None
+    except IntegrityError as error:
+        raise ThreadBusy(thread_id=str(run.thread_id)) from error
+    transaction.on_commit(lambda: _tell(run.id, seq), robust=True)
+    return get_run(workspace_id, run_id)
+
+
+def _tell(run_id: UUID, seq: int) -> None:
+    announce_event(run_id, seq)
+    doorbell.ring(run_id)

@@ -1,0 +1,67 @@
+"""The states of a run and the only moves between them; pure."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StopReason(StrEnum):
+    COMPLETED = "completed"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    DEADLINE = "deadline"
+    POISON = "poison"
+    REPLAY_MISMATCH = "replay_mismatch"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    CANCELLED_BY = "cancelled_by"
+    ERROR = "error"
+
+
+TERMINAL: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED})
+ACTIVE: Final = frozenset(RunStatus) - TERMINAL
+
+# `running -> queued` gives a lease back; `failed -> queued` resumes after the last recorded step.
+SOURCES: Final[dict[RunStatus, frozenset[RunStatus]]] = {
+    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.FAILED}),
+    RunStatus.RUNNING: frozenset({RunStatus.QUEUED}),
+    RunStatus.WAITING: frozenset({RunStatus.RUNNING}),
+    RunStatus.SUCCEEDED: frozenset({RunStatus.RUNNING}),
+    RunStatus.FAILED: frozenset({RunStatus.RUNNING, RunStatus.QUEUED}),
+    RunStatus.CANCELLED: frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING}),
+}
+
+
+class EventType(StrEnum):
+    """What the journal tells its readers; each state change has exactly one."""
+
+    QUEUED = "run.queued"
+    STARTED = "run.started"
+    RELEASED = "run.released"
+    RESUMED = "run.resumed"
+    WAITING = "run.waiting"
+    SUCCEEDED = "run.succeeded"
+    FAILED = "run.failed"
+    CANCELLED = "run.cancelled"
+    CANCEL_REQUESTED = "run.cancel_requested"
+    STEP = "step.recorded"
+
+
+class StepKind(StrEnum):
+    MODEL = "model"
+    TOOL = "tool"
+    OTHER = "other"
+
+
+class EffectState(StrEnum):
+    INTENT = "intent"
+    COMMITTED = "committed"
+    FAILED = "failed"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    RECONCILED = "reconciled"

@@ -1,0 +1,294 @@
+"""pydantic-ai's loop over our journal, without a database: nothing that was recorded happens again."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic_ai import Agent, FunctionToolset
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
+
+from apps.agents.definition import AgentBundle
+from apps.core import canonical
+from apps.runs.limits import Limits, Spent
+from apps.tools.effects import Effect
+from workers.engine.claim import ClaimedRun
+from workers.engine.durability import JournalDurability
+from workers.engine.journal import Journal, Outcome, Receipt, Recorded
+from workers.engine.session import Session, current_session
+from workers.engine.stops import BudgetExceeded, CancelSeen, LeaseLost, OutcomeUnknown, ReplayMismatch
+from workers.engine.units import AGENT_NAME, Unit
+
+RUN = uuid.UUID("01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a10")
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Store:
+    """A journal in memory; `dies_after` records it raises Crash instead of answering."""
+
+    def __init__(self, dies_after: int = 10**6, *, refuses: bool = False, cancel_at: int = 0) -> None:
+        self.steps: list[Recorded] = []
+        self.outcomes: list[tuple[Unit, Outcome]] = []
+        self.intents: set[str] = set()
+        self.dies_after, self.refuses, self.cancel_at = dies_after, refuses, cancel_at
+
+    async def recorded(self, run_id: uuid.UUID) -> Sequence[Recorded]:
+        return list(self.steps)
+
+    async def record(self, run_id: uuid.UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
+        if self.refuses:
+            raise LeaseLost
+        if len(self.steps) >= self.dies_after:
+            raise Crash
+        self.steps.append(Recorded(key=unit.key, digest=unit.digest, result=outcome.result, kind=unit.kind.value))
+        self.outcomes.append((unit, outcome))
+        n = len(self.steps)
+        return Receipt(n=n, event_seq=n, cancel_requested=n == self.cancel_at)
+
+    async def recall(self, run_id: uuid.UUID, key: str) -> bytes | None:
+        return None
+
+    async def intend(self, run_id: uuid.UUID, epoch: int, unit: Unit) -> None:
+        if unit.key in self.intents:
+            raise OutcomeUnknown
+        self.intents.add(unit.key)
+
+
+class Readers:
+    """Who follows live."""
+
+    def __init__(self) -> None:
+        self.events: list[int] = []
+        self.text = ""
+
+    def event(self, run_id: uuid.UUID, seq: int) -> None:
+        self.events.append(seq)
+
+    def delta(self, run_id: uuid.UUID, text: str) -> None:
+        self.text += text
+
+
+class World:
+    """What really happened: model requests and tool calls."""
+
+    def __init__(self) -> None:
+        self.model_calls = 0
+        self.tool_calls: list[str] = []
+
+    def answer(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        self.model_calls += 1
+        returned = [part for message in messages for part in message.parts if isinstance(part, ToolReturnPart)]
+        if not returned:
+            calls = [ToolCallPart("double", {"x": x}, tool_call_id=f"call-{x}") for x in (1, 2, 3)]
+            return ModelResponse(parts=calls)
+        return ModelResponse(parts=[TextPart(" ".join(str(part.content) for part in returned))])
+
+    async def stream(self, messages: list[ModelMessage], info: AgentInfo) -> Any:
+        self.model_calls += 1
+        if len(messages) == 1:
+            yield {0: DeltaToolCall(name="double", json_args='{"x": 1}', tool_call_id="call-1")}
+        else:
+            for piece in ("two", " and", " done"):
+                yield piece
+
+    async def double(self, x: int) -> int:
+        await asyncio.sleep(0.001 * (4 - x))
+        self.tool_calls.append(str(x))
+        return 2 * x
+
+
+def agent(world: World, effect: Effect = Effect.READ_ONLY, *, streaming: bool = False) -> Agent[Session, str]:
+    toolset: FunctionToolset[Session] = FunctionToolset([world.double], id="tools")
+    return Agent(
+        FunctionModel(world.answer, stream_function=world.stream, model_name="function"),
+        name=AGENT_NAME,
+        deps_type=Session,
+        toolsets=[toolset],
+        capabilities=[JournalDurability({"double": effect}, lambda _in, _out: Decimal("0.01"), streaming=streaming)],
+    )
+
+
+def claimed(attempt: int = 1, limits: Limits | None = None) -> ClaimedRun:
+    return ClaimedRun(
+        id=RUN,
+        workspace_id=RUN,
+        agent_version_id=RUN,
+        thread_id=None,
+        epoch=attempt,
+        attempt=attempt,
+        streaming=False,
+        input="go",
+        attachments=[],
+        limits=limits or Limits(),
+        spent=Spent(),
+        context_versions={},
+        event_seq=2,
+        cancel_requested=False,
+        seconds_left=None,
+    )
+
+
+BUNDLE = AgentBundle(
+    version_id=RUN,
+    workspace_id=RUN,
+    agent_id=RUN,
+    number=1,
+    model_id=RUN,
+    instructions="",
+    settings={},
+    output_schema=None,
+    tools=(),
+    mounts=(),
+    limits={},
+    streaming=False,
+    context_budget_tokens=1000,
+)
+
+
+def execute(
+    world: World,
+    store: Store,
+    run: ClaimedRun | None = None,
+    *,
+    prompt: str = "go",
+    built: Agent[Session, str] | None = None,
+    readers: Readers | None = None,
+) -> str:
+    run = run or claimed()
+
+    async def main() -> str:
+        recorded = await store.recorded(RUN)
+        journal = Journal(store, RUN, run.epoch, recorded)
+        session = Session(run, BUNDLE, journal, readers or Readers(), threads=None)  # type: ignore[arg-type]
+        token = current_session.set(session)
+        try:
+            result = await (built or agent(world)).run(prompt, deps=session)
+        finally:
+            current_session.reset(token)
+        return result.output
+
+    return asyncio.run(main())
+
+
+def test_it_works() -> None:
+    world, store, readers = World(), Store(), Readers()
+    assert execute(world, store, readers=readers) == "2 4 6"
+    assert [(unit.kind.value, unit.name) for unit, _ in store.outcomes[::4]] == [
+        ("model", "function"),
+        ("model", "function"),
+    ]
+    assert sorted(unit.tool_call_id for unit, _ in store.outcomes[1:4]) == ["call-1", "call-2", "call-3"]
+    assert readers.events == [1, 2, 3, 4, 5]
+
+
+def test_names_in_the_journal_are_pinned() -> None:
+    """Renaming one would execute every recorded unit of every unfinished run again."""
+    store = Store()
+    execute(World(), store)
+    assert sorted(step.key for step in store.steps) == [
+        "1/agent__function_toolset__tools.call_tool:double/call-1",
+        "1/agent__function_toolset__tools.call_tool:double/call-2",
+        "1/agent__function_toolset__tools.call_tool:double/call-3",
+        "1/agent__model.request/0",
+        "2/agent__model.request/0",
+    ]
+
+
+@pytest.mark.parametrize("recorded", range(5))
+def test_a_crash_repeats_no_recorded_unit(recorded: int) -> None:
+    world, store = World(), Store(dies_after=recorded)
+    with pytest.raises(BaseException) as died:  # noqa: PT011
+        execute(world, store)
+    assert "Crash" in repr(died.value)
+    before = [step.key for step in store.steps]
+    assert len(before) == recorded
+    again = World()
+    store.dies_after = 10**6
+    assert execute(again, store, claimed(attempt=2)) == "2 4 6"
+    assert [step.key for step in store.steps][:recorded] == before
+    assert again.model_calls + len(again.tool_calls) == 5 - recorded
+
+
+def test_results_reach_the_call_that_asked_whatever_their_order() -> None:
+    store = Store()
+    execute(World(), store)
+    tools = [step for step in store.steps if step.kind == "tool"]
+    assert {step.key[-1]: canonical.load(step.result)["result"] for step in tools} == {"1": 2, "2": 4, "3": 6}
+
+
+def test_an_unsafe_tool_with_an_intent_is_not_called_again() -> None:
+    world, store = World(), Store(dies_after=1)
+    with pytest.raises(BaseException) as died:  # noqa: PT011
+        execute(world, store, built=agent(world, Effect.UNSAFE))
+    assert "Crash" in repr(died.value)
+    assert (len(store.intents), world.tool_calls) == (3, ["3"])
+    store.dies_after = 10**6
+    again = World()
+    with pytest.raises(BaseException) as stopped:  # noqa: PT011
+        execute(again, store, claimed(attempt=2), built=agent(again, Effect.UNSAFE))
+    assert "OutcomeUnknown" in repr(stopped.value)
+    assert again.tool_calls == []
+
+
+def test_a_replay_with_another_prompt_executes_nothing() -> None:
+    store = Store()
+    execute(World(), store)
+    again = World()
+    with pytest.raises(ReplayMismatch):
+        execute(again, store, claimed(attempt=2), prompt="something else")
+    assert (again.model_calls, again.tool_calls) == (0, [])
+
+
+def test_a_zombie_stops_at_its_first_write() -> None:
+    world = World()
+    with pytest.raises(LeaseLost):
+        execute(world, Store(refuses=True))
+    assert (world.model_calls, world.tool_calls) == (1, [])
+
+
+def test_a_budget_refuses_before_the_call() -> None:
+    world = World()
+    with pytest.raises(BaseException) as stopped:  # noqa: PT011
+        execute(world, Store(), claimed(limits=Limits(steps=1)))
+    assert "BudgetExceeded" in repr(stopped.value)
+    assert BudgetExceeded.code == "budget_exceeded"
+    assert (world.model_calls, world.tool_calls) == (1, [])
+
+
+def test_no_step_starts_after_a_cancel_is_seen() -> None:
+    world = World()
+    with pytest.raises(CancelSeen):
+        execute(world, Store(cancel_at=1))
+    assert (world.model_calls, world.tool_calls) == (1, [])
+
+
+def test_a_streamed_run_tells_its_tokens_and_replays_without_them() -> None:
+    world, store, readers = World(), Store(), Readers()
+    built = agent(world, streaming=True)
+    assert execute(world, store, built=built, readers=readers) == "two and done"
+    assert readers.text == "two and done"
+    assert [step.key.split("/")[1] for step in store.steps] == [
+        "agent__model.request_stream",
+        "agent__function_toolset__tools.call_tool:double",
+        "agent__model.request_stream",
+    ]
+    again, silent = World(), Readers()
+    replayed = agent(again, streaming=True)
+    assert execute(again, store, claimed(attempt=2), built=replayed, readers=silent) == "two and done"
+    assert (again.model_calls, again.tool_calls, silent.text) == (0, [], "")
+
+
+def test_nul_and_lone_surrogates_survive_the_journal() -> None:
+    class Odd(World):
+        def answer(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+            return ModelResponse(parts=[TextPart("a\x00b\ud800c")])
+
+    store = Store()
+    assert execute(Odd(), store) == "a\x00b\ud800c"
+    assert execute(World(), store, claimed(attempt=2), built=agent(Odd())) == "a\x00b\ud800c"

@@ -1,0 +1,178 @@
+"""What lives as long as a `runs` worker process: the loop, the lease, the poller, and the runs in its slots."""
+
+import asyncio
+import concurrent.futures
+import logging
+import random
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import uvloop
+from django.conf import settings
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+from redis.asyncio import Redis
+
+from workers.engine.claim import ClaimedRun, claim_next
+from workers.engine.database import EnginePool, new_pool
+from workers.engine.lag import LagMeter
+from workers.engine.lease import Lease, Listener
+from workers.engine.publisher import Publisher
+from workers.engine.slices import Slices
+from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
+from workers.engine.sweeper import sweep
+from workers.engine.threads import DatabaseThreads
+
+logger = logging.getLogger(__name__)
+
+DATABASE_THREADS: Final = 8
+PACED_ABOVE: Final = 64
+"""Runs in flight above which starts are paced; below, a start costs the others nothing they would notice."""
+_REDIS_TIMEOUT_S: Final = 2.0
+
+
+class Host:
+    """Claims runs and executes them on one asyncio loop in a thread of its own.
+
+    Doorbells call `advance` from Celery's threads; the poller finds what no doorbell told of. Both claim the next
+    runnable run, whichever that is.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="cef-loop", daemon=True)
+        self._lease = Lease(slots, Listener(self._on_loop(self._lost), self._cancelled, self._load))
+        self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._draining = False
+        self._background: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Open the pools, take the lease, begin to poll."""
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        self._lease.start()
+
+    def advance(self) -> None:
+        """Execute the next runnable run to the end of its slice; returns at once when there is none or no room."""
+        future = asyncio.run_coroutine_threadsafe(self._advance(), self._loop)
+        try:
+            future.result()
+        except concurrent.futures.CancelledError:
+            logger.info("The process is leaving; the run goes on elsewhere.")
+
+    def drain(self) -> None:
+        """Claim nothing more; let steps finish for `CEF_DRAIN_SECONDS`, then give the runs back. Signal-safe."""
+        self._loop.call_soon_threadsafe(self._start_draining)
+
+    def stop(self) -> None:
+        """Give back what still runs, release the lease, end the loop."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._lease.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    async def _open(self) -> None:
+        self._pool: EnginePool = new_pool()
+        await self._pool.open(wait=False)
+        self._threads = DatabaseThreads(DATABASE_THREADS)
+        redis = Redis.from_url(
+            settings.REDIS_URL, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
+        )
+        self._publisher = Publisher(redis)
+        self._slices = Slices(self._pool, self._publisher, self._threads)
+        self._pace = asyncio.Lock()
+        self._background = [
+            self._loop.create_task(self._publisher.run(), name="publisher"),
+            self._loop.create_task(LagMeter().run(), name="lag meter"),
+            self._loop.create_task(self._poll(), name="poller"),
+        ]
+
+    async def _close(self) -> None:
+        self._start_draining()
+        for task in list(self._running.values()):
+            self._slices.stop(task, Drained())
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._running.values(), *self._background, return_exceptions=True)
+        self._threads.close()
+        await self._pool.close()
+
+    async def _advance(self) -> None:
+        task = await self._start_next()
+        if task is not None:
+            await asyncio.shield(task)
+
+    async def _start_next(self) -> "asyncio.Task[None] | None":
+        """Claim a run and begin it. Starts are paced: a thousand at once would make the loop lag by half a second."""
+        async with self._pace:
+            worker_id = self._lease.worker_id
+            if self._draining or worker_id is None or len(self._running) >= self._slots:
+                return None
+            run = await claim_next(self._pool, worker_id)
+            if run is None:
+                return None
+            task = self._begin(run)
+            await self._breathe()
+            return task
+
+    async def _breathe(self) -> None:
+        if len(self._running) > PACED_ABOVE:
+            await asyncio.sleep(settings.CEF_START_PACE_SECONDS)
+
+    def _begin(self, run: ClaimedRun) -> "asyncio.Task[None]":
+        task = self._loop.create_task(self._slices.execute(run), name=f"run {run.id}")
+        self._running[run.id] = task
+        task.add_done_callback(partial(self._ended, run.id))
+        return task
+
+    def _ended(self, run_id: UUID, task: "asyncio.Task[None]") -> None:
+        # A run that was given up here may have been claimed again meanwhile, by this very process.
+        if self._running.get(run_id) is task:
+            del self._running[run_id]
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("A slice ended with a bug.", exc_info=task.exception())
+
+    async def _poll(self) -> None:
+        """Free orphaned runs and take what is runnable, also while Redis is away."""
+        while not self._draining:
+            await asyncio.sleep(settings.CEF_POLL_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311
+            try:
+                for run_id, seq in await sweep(self._pool):
+                    self._publisher.event(run_id, seq)
+                while await self._start_next() is not None:
+                    pass
+            except (OperationalError, PoolTimeout) as error:
+                logger.warning("The poller cannot reach PostgreSQL.", extra={"error": str(error)})
+
+    def _start_draining(self) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        for task in self._running.values():
+            self._loop.call_later(settings.CEF_DRAIN_SECONDS, self._slices.stop, task, Drained())
+
+    def _lost(self) -> None:
+        self._stop_all(LeaseLost("The lease could not be renewed in time."))
+
+    def _stop_all(self, cause: StopRun) -> None:
+        for task in list(self._running.values()):
+            self._slices.stop(task, cause)
+
+    def _cancelled(self, run_ids: Sequence[UUID]) -> None:
+        self._loop.call_soon_threadsafe(self._stop_cancelled, run_ids)
+
+    def _stop_cancelled(self, run_ids: Sequence[UUID]) -> None:
+        for run_id in run_ids:
+            task = self._running.get(run_id)
+            if task is not None:
+                self._slices.stop(task, CancelSeen())
+
+    def _load(self) -> tuple[int, bool]:
+        return len(self._running), self._draining
+
+    def _on_loop(self, function: "partial[None] | object") -> "partial[None]":
+        return partial(self._loop.call_soon_threadsafe, function)  # type: ignore[arg-type]

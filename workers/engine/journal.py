@@ -1,0 +1,182 @@
+"""A run's journal: what was recorded is returned, what was not is recorded once, under the fence of the lease."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+
+from apps.core import canonical
+from apps.core.ids import new_id
+from apps.runs.statements import ALREADY_RECORDED, INTEND, RECALL, RECORD_EFFECT_STEP, RECORD_STEP
+from apps.runs.states import StepKind
+from workers.engine.database import EnginePool, fetch_all, fetch_one, insist
+from workers.engine.stops import LeaseLost, OutcomeUnknown, ReplayMismatch
+from workers.engine.units import Unit
+
+RECORDED: Final = "SELECT key, digest, result, kind FROM runs_step WHERE run_id = %(run)s ORDER BY n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A step as an earlier execution left it."""
+
+    key: str
+    digest: bytes
+    result: bytes
+    kind: str
+
+    @property
+    def run_step(self) -> int:
+        return int(self.key.partition("/")[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a unit's execution brought, to be recorded in one statement."""
+
+    result: bytes
+    seconds: float
+    event: dict[str, Any]
+    manifest: bytes | None = None
+    first_token_ms: int | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    effect: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Where the recorded step landed, and whether somebody wants the run to stop."""
+
+    n: int
+    event_seq: int
+    cancel_requested: bool
+
+
+class Store(Protocol):
+    """Where a journal lives."""
+
+    async def recorded(self, run_id: UUID) -> Sequence[Recorded]: ...
+
+    async def record(self, run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
+        """Raises LeaseLost when the run is no longer this epoch's."""
+        ...
+
+    async def recall(self, run_id: UUID, key: str) -> bytes | None:
+        """The result that a tool left in the effect ledger with its own writes, as JSON bytes."""
+        ...
+
+    async def intend(self, run_id: UUID, epoch: int, unit: Unit) -> None:
+        """Commit that an unsafe tool is about to be called. Raises OutcomeUnknown when that was done before."""
+        ...
+
+
+class PostgresStore:
+    """The journal's rows; one round trip to read them, one for each that is added."""
+
+    def __init__(self, pool: EnginePool) -> None:
+        self._pool = pool
+
+    async def recorded(self, run_id: UUID) -> Sequence[Recorded]:
+        return [Recorded(**row) for row in await fetch_all(self._pool, RECORDED, {"run": run_id})]
+
+    async def record(self, run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
+        parameters = _parameters(run_id, epoch, unit, outcome)
+        statement = RECORD_EFFECT_STEP if outcome.effect else RECORD_STEP
+        try:
+            row = await insist(lambda: fetch_one(self._pool, statement, parameters))
+        except UniqueViolation:
+            # The connection broke after the commit and before the answer; the step is there.
+            row = await insist(lambda: fetch_one(self._pool, ALREADY_RECORDED, parameters))
+        if row is None:
+            raise LeaseLost("Another process took the run over.")
+        return Receipt(n=row["step_count"], event_seq=row["event_seq"], cancel_requested=row["cancel_requested"])
+
+    async def recall(self, run_id: UUID, key: str) -> bytes | None:
+        row = await insist(lambda: fetch_one(self._pool, RECALL, {"run": run_id, "key": key}))
+        return None if row is None else row["result"]
+
+    async def intend(self, run_id: UUID, epoch: int, unit: Unit) -> None:
+        row = await insist(lambda: fetch_one(self._pool, INTEND, _intent(run_id, epoch, unit)))
+        if row is None or not row["held"]:
+            raise LeaseLost("Another process took the run over.")
+        if not row["inserted"]:
+            raise OutcomeUnknown(f"The tool {unit.name} was started before and its outcome was not recorded.")
+
+
+class Journal:
+    """What one execution of a run sees: finds recorded units, refuses a replay that strays."""
+
+    def __init__(self, store: Store, run_id: UUID, epoch: int, recorded: Sequence[Recorded] = ()) -> None:
+        self._store, self._run_id, self._epoch = store, run_id, epoch
+        self._recorded = {step.key: step for step in recorded}
+        self._last_tool = max((step.run_step for step in recorded if step.kind == StepKind.TOOL), default=-1)
+        self._last_step = max((step.run_step for step in recorded), default=-1)
+
+    def find(self, unit: Unit) -> Recorded | None:
+        """The recorded step of this unit. Raises ReplayMismatch when the journal and the code have parted."""
+        step = self._recorded.get(unit.key)
+        if step is None:
+            self._require_end(unit)
+            return None
+        if bytes(step.digest) != unit.digest:
+            raise ReplayMismatch(f"The recorded step {unit.key} was asked something else.")
+        return step
+
+    async def record(self, unit: Unit, outcome: Outcome) -> Receipt:
+        """Record the unit's outcome once; see Store.record."""
+        return await self._store.record(self._run_id, self._epoch, unit, outcome)
+
+    async def recall(self, unit: Unit) -> bytes | None:
+        """What the tool left in the effect ledger before an earlier execution died; see Store.recall."""
+        return await self._store.recall(self._run_id, unit.key)
+
+    async def intend(self, unit: Unit) -> None:
+        """Commit the intent of an unsafe call; see Store.intend."""
+        await self._store.intend(self._run_id, self._epoch, unit)
+
+    def _require_end(self, unit: Unit) -> None:
+        """An unrecorded unit before recorded ones means that the agent's code or configuration has changed."""
+        # A tool may be missing beside recorded tools of its own step, for they ran at the same time; the model's answer
+        # that called them may not.
+        behind = unit.run_step < self._last_step
+        if behind or (unit.kind == StepKind.MODEL and unit.run_step <= self._last_tool):
+            raise ReplayMismatch(f"The journal has no {unit.key}, and has later steps.")
+
+
+def _intent(run_id: UUID, epoch: int, unit: Unit) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "run": run_id,
+        "epoch": epoch,
+        "key": unit.key,
+        "tool": unit.name[:200],
+        "digest": unit.digest,
+    }
+
+
+def _parameters(run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "run": run_id,
+        "epoch": epoch,
+        "key": unit.key,
+        "kind": unit.kind.value,
+        "name": unit.name[:200],
+        "tool_call_id": unit.tool_call_id,
+        "digest": unit.digest,
+        "request": None if unit.arguments is None else canonical.dump(unit.arguments),
+        "result": outcome.result,
+        "manifest": outcome.manifest,
+        "error_code": "",
+        "seconds": outcome.seconds,
+        "first_token_ms": outcome.first_token_ms,
+        "model_calls": 1 if unit.kind == StepKind.MODEL else 0,
+        "input_tokens": outcome.input_tokens,
+        "output_tokens": outcome.output_tokens,
+        "cost_usd": outcome.cost_usd,
+        "event": canonical.dump(outcome.event),
+    }

@@ -1,0 +1,109 @@
+"""What a slice's end means for the run's row; pure."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
+
+from apps.core import canonical
+from apps.core.exceptions import CefError
+from apps.runs.states import EventType, RunStatus, StopReason
+from apps.runs.transitions import Move
+from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, StopRun
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The run and the epoch under which this process may still write to it."""
+
+    run_id: UUID
+    epoch: int
+
+
+def succeeded(holder: Holder, output: Any, messages: bytes | None) -> Move:
+    """The agent gave its answer."""
+    return Move(
+        run_id=holder.run_id,
+        epoch=holder.epoch,
+        to=RunStatus.SUCCEEDED,
+        event=EventType.SUCCEEDED,
+        reason=StopReason.COMPLETED,
+        output=canonical.dump(output),
+        messages=messages,
+    )
+
+
+def stopped(holder: Holder, stop: StopRun) -> Move | None:
+    """The platform ended the slice; None when this process may write no more."""
+    if isinstance(stop, LeaseLost):
+        return None
+    if isinstance(stop, Drained):
+        return Move(
+            run_id=holder.run_id,
+            epoch=holder.epoch,
+            to=RunStatus.QUEUED,
+            event=EventType.RELEASED,
+            sources=frozenset({RunStatus.RUNNING}),
+            data={"cause": "drain"},
+        )
+    if isinstance(stop, CancelSeen):
+        return Move(
+            run_id=holder.run_id,
+            epoch=holder.epoch,
+            to=RunStatus.CANCELLED,
+            event=EventType.CANCELLED,
+            reason=stop.reason,
+        )
+    if isinstance(stop, OutcomeUnknown):
+        return Move(
+            run_id=holder.run_id,
+            epoch=holder.epoch,
+            to=RunStatus.WAITING,
+            event=EventType.WAITING,
+            reason=stop.reason,
+            data={"cause": stop.code, "detail": stop.detail},
+        )
+    return failed(holder, stop.code, stop.detail, stop.reason)
+
+
+def failed(holder: Holder, code: str, detail: str, reason: StopReason = StopReason.ERROR) -> Move:
+    """The run ends with a stable code and a sentence."""
+    return Move(
+        run_id=holder.run_id,
+        epoch=holder.epoch,
+        to=RunStatus.FAILED,
+        event=EventType.FAILED,
+        reason=reason,
+        error_code=code,
+        error_detail=detail,
+        data={"code": code, "detail": detail[:500]},
+    )
+
+
+def explained(error: Exception) -> tuple[str, str]:
+    """Code and sentence for an error of the agent, its model or its tools."""
+    if isinstance(error, CefError):
+        return error.code, error.message
+    if isinstance(error, UsageLimitExceeded):
+        return BudgetExceeded.code, str(error)
+    if isinstance(error, UnexpectedModelBehavior):
+        return "model_misbehaved", str(error)
+    if isinstance(error, AgentRunError):
+        return "agent_error", str(error)
+    return "internal_error", f"An unexpected {type(error).__name__} ended the run; the log has the details."
+
+
+def stop_in(error: BaseException) -> StopRun | None:
+    """The platform's own reason within an error, also when a task group has wrapped it."""
+    if isinstance(error, StopRun):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((stop for inner in error.exceptions if (stop := stop_in(inner))), None)
+    return None
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether the slice's task was cancelled from outside."""
+    return isinstance(error, asyncio.CancelledError)

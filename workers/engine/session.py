@@ -1,0 +1,109 @@
+"""One execution of a claimed run, as the agent's loop, its tools and its journal see it."""
+
+import time
+from collections import Counter
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from apps.agents.definition import AgentBundle
+
+from apps.contexts.assembly.manifest import Manifest
+from apps.runs.limits import Spent, exhausted
+from apps.tools.definitions import MountRef, ToolCall
+from workers.engine.claim import ClaimedRun
+from workers.engine.journal import Journal, Receipt
+from workers.engine.ledger import DatabaseLedger
+from workers.engine.publisher import Publisher
+from workers.engine.stops import BudgetExceeded, CancelSeen
+from workers.engine.threads import DatabaseThreads
+from workers.engine.units import Unit
+
+
+@dataclass(slots=True)
+class Scratch:
+    """What the body of one unit leaves for its journal row."""
+
+    unit: Unit
+    started: float = field(default_factory=time.monotonic)
+    first_token: float | None = None
+    manifest: bytes | None = None
+    sources: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Since the unit was started."""
+        return time.monotonic() - self.started
+
+    @property
+    def first_token_ms(self) -> int | None:
+        """From the start to the first token, for a streamed model call."""
+        return None if self.first_token is None else round((self.first_token - self.started) * 1000)
+
+
+current_scratch: ContextVar[Scratch | None] = ContextVar("cef_scratch", default=None)
+"""The unit whose body runs in this task."""
+
+current_session: ContextVar["Session | None"] = ContextVar("cef_session", default=None)
+"""The run whose agent runs in this task; without one an agent is not durable."""
+
+
+class Session:
+    """The dependencies of the agent: who it works for, and where it stands with its journal and its limits."""
+
+    def __init__(
+        self, run: ClaimedRun, bundle: AgentBundle, journal: Journal, publisher: Publisher, threads: DatabaseThreads
+    ) -> None:
+        self.run, self.bundle, self.journal, self.threads = run, bundle, journal, threads
+        self._publisher = publisher
+        self.mounts = tuple(_mount(mount, run.context_versions) for mount in bundle.mounts)
+        self.manifest: Manifest | None = None
+        self._spent = run.spent
+        self._ordinals: Counter[tuple[int, str]] = Counter()
+
+    def ordinal(self, run_step: int, name: str) -> int:
+        """How many operations of this name the step has asked for before."""
+        ordinal = self._ordinals[run_step, name]
+        self._ordinals[run_step, name] += 1
+        return ordinal
+
+    def require_budget(self) -> None:
+        """Refuse the next call before it is made. Raises BudgetExceeded."""
+        refusal = exhausted(self.run.limits, self._spent)
+        if refusal is not None:
+            raise BudgetExceeded(refusal)
+
+    def settle(self, receipt: Receipt, tokens: int, usd: Decimal) -> None:
+        """Count a recorded step and tell its readers. Raises CancelSeen: no step starts after a cancel is seen."""
+        self._spent = Spent(steps=receipt.n, tokens=self._spent.tokens + tokens, usd=self._spent.usd + usd)
+        self._publisher.event(self.run.id, receipt.event_seq)
+        if receipt.cancel_requested:
+            raise CancelSeen
+
+    def speak(self, text: str) -> None:
+        """A piece of the model's answer, for whoever listens now."""
+        scratch = current_scratch.get()
+        if scratch is not None and scratch.first_token is None:
+            scratch.first_token = time.monotonic()
+        self._publisher.delta(self.run.id, text)
+
+    def tool_call(self, tool_call_id: str, tool_name: str) -> ToolCall:
+        """The circumstances of the call that runs in this task; its key stays the same when it is tried again."""
+        scratch = current_scratch.get()
+        if scratch is None:
+            raise RuntimeError(f"The tool {tool_name} ({tool_call_id}) was called outside a durable unit.")
+        return ToolCall(
+            workspace_id=self.run.workspace_id,
+            run_id=self.run.id,
+            step_key=scratch.unit.key,
+            idempotency_key=f"{self.run.id}:{scratch.unit.key}",
+            mounts=self.mounts,
+            ledger=DatabaseLedger(self.run.id, self.run.epoch, scratch.unit),
+        )
+
+
+def _mount(mount: Any, pinned: dict[str, int]) -> MountRef:
+    """A read mount stays at the version of the run's creation; a write mount sees what the run itself writes."""
+    version = None if mount.access == "write" else pinned.get(str(mount.context_id), mount.version)
+    return MountRef(mount.context_id, version, mount.access)

@@ -1,0 +1,165 @@
+"""One slice of a run: from the claim to the next state, on the loop."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db.models.functions import Now
+from psycopg import OperationalError
+from pydantic_ai import Agent, BinaryContent
+from pydantic_ai.durable_exec import replay_scope
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, UserContent
+from pydantic_ai.run import AgentRunResult
+
+from apps.core import blobs, canonical
+from apps.core.logs import log_fields
+from apps.runs.hooks import announce
+from apps.runs.models import Run
+from apps.runs.statements import MOVE
+from apps.runs.states import TERMINAL, StopReason
+from apps.runs.transitions import Move
+from workers.engine.claim import ClaimedRun
+from workers.engine.database import EnginePool, fetch_all, fetch_one, insist
+from workers.engine.journal import Journal, PostgresStore, Recorded
+from workers.engine.outcome import Holder, explained, failed, stop_in, stopped, succeeded
+from workers.engine.publisher import Publisher
+from workers.engine.session import Session, current_session
+from workers.engine.shelf import BuiltAgent, Shelf
+from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
+from workers.engine.threads import DatabaseThreads
+
+logger = logging.getLogger(__name__)
+
+HISTORY: Final = """
+SELECT messages FROM runs_run
+WHERE thread_id = %(thread)s AND id < %(run)s AND status = 'succeeded' AND messages IS NOT NULL ORDER BY id"""
+
+
+class Slices:
+    """Executes claimed runs; shared by all runs of the process."""
+
+    def __init__(self, pool: EnginePool, publisher: Publisher, threads: DatabaseThreads) -> None:
+        self._pool, self._publisher, self._threads = pool, publisher, threads
+        self._store, self._shelf = PostgresStore(pool), Shelf()
+        self._causes: dict[Any, StopRun] = {}
+
+    def stop(self, task: "asyncio.Task[None]", cause: StopRun) -> None:
+        """Cancel a slice and say why; the first cause stands."""
+        self._causes.setdefault(task, cause)
+        task.cancel()
+
+    async def execute(self, run: ClaimedRun) -> None:
+        """Bring the run to its next state. What goes wrong is the run's outcome; nothing is raised but a bug."""
+        with log_fields(run=str(run.id), workspace=str(run.workspace_id)):
+            self._publisher.event(run.id, run.event_seq)
+            move = await self._outcome(run)
+            if move is not None:
+                await self._finish(move)
+
+    async def _outcome(self, run: ClaimedRun) -> Move | None:
+        holder = Holder(run.id, run.epoch)
+        deadline = asyncio.timeout(run.seconds_left)
+        try:
+            async with deadline:
+                return await self._answered(run, holder)
+        except (OperationalError, LeaseLost):
+            # Without the database nothing can be written, and by now the lease has ended as well.
+            logger.warning("The run is given up here; another process will go on.")
+            return None
+        except BaseException as error:
+            return self._interpreted(holder, error, expired=deadline.expired())
+
+    def _interpreted(self, holder: Holder, error: BaseException, *, expired: bool) -> Move | None:
+        stop = stop_in(error) or self._cause_of(error)
+        if stop is not None:
+            return stopped(holder, stop)
+        if expired:
+            return failed(holder, "deadline", "The run's seconds are over.", StopReason.DEADLINE)
+        if not isinstance(error, Exception):
+            raise error
+        code, detail = explained(error)
+        if code == "internal_error":
+            logger.exception("The run failed on an unexpected error.", exc_info=error)
+        return failed(holder, code, detail)
+
+    def _cause_of(self, error: BaseException) -> StopRun | None:
+        """Why this slice's task was cancelled; a cancellation nobody explained gives the run back."""
+        if not isinstance(error, asyncio.CancelledError):
+            return None
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        return self._causes.pop(task, Drained())
+
+    async def _answered(self, run: ClaimedRun, holder: Holder) -> Move:
+        if run.cancel_requested:
+            raise CancelSeen
+        built = await self._built(run)
+        recorded = await self._store.recorded(run.id) if run.attempt > 1 else ()
+        session = self._session(run, built, recorded)
+        result = await self._result(built.agent, session, await self._prompt(run), await self._history(run))
+        messages = result.new_messages_json() if run.thread_id else None
+        return succeeded(holder, result.output, messages)
+
+    async def _result(
+        self,
+        agent: "Agent[Session, Any]",
+        session: Session,
+        prompt: str | Sequence[UserContent],
+        history: list[ModelMessage],
+    ) -> AgentRunResult[Any]:
+        token = current_session.set(session)
+        try:
+            with replay_scope():
+                return await agent.run(prompt, deps=session, message_history=history)
+        finally:
+            current_session.reset(token)
+
+    def _session(self, run: ClaimedRun, built: BuiltAgent, recorded: Sequence[Recorded]) -> Session:
+        journal = Journal(self._store, run.id, run.epoch, recorded)
+        return Session(run, built.bundle, journal, self._publisher, self._threads)
+
+    async def _built(self, run: ClaimedRun) -> BuiltAgent:
+        fresh = self._shelf.fresh(run.agent_version_id, run.streaming)
+        return fresh or await self._threads.call(self._shelf.get, run.agent_version_id, run.streaming)
+
+    async def _prompt(self, run: ClaimedRun) -> str | Sequence[UserContent]:
+        text = run.input if isinstance(run.input, str) else canonical.dump(run.input).decode()
+        if not run.attachments:
+            return text
+        files = await self._threads.call(_files, run)
+        return [text, *files]
+
+    async def _history(self, run: ClaimedRun) -> list[ModelMessage]:
+        if run.thread_id is None:
+            return []
+        rows = await fetch_all(self._pool, HISTORY, {"thread": run.thread_id, "run": run.id})
+        return [message for row in rows for message in ModelMessagesTypeAdapter.validate_json(row["messages"])]
+
+    async def _finish(self, move: Move) -> None:
+        parameters = move.parameters()
+        row = await insist(lambda: fetch_one(self._pool, MOVE, parameters))
+        if row is None:
+            logger.warning("The run was taken over before its outcome was written.", extra={"to": move.to.value})
+            return
+        self._publisher.event(move.run_id, row["event_seq"])
+        if move.to in TERMINAL and parameters["announce"]:
+            await self._threads.call(_announce, move)
+
+
+def _files(run: ClaimedRun) -> list[BinaryContent]:
+    return [
+        BinaryContent(blobs.load(run.workspace_id, bytes.fromhex(file["digest"])), media_type=file["media_type"])
+        for file in run.attachments
+    ]
+
+
+def _announce(move: Move) -> None:
+    """Tell the completion hooks; when one fails, the sweeper tries again."""
+    try:
+        announce(move.run_id, move.to.value)
+    except Exception:  # a hook is the user's code: whatever it raises must not touch the engine
+        logger.exception("A completion hook failed; it will be called again.")
+        return
+    Run.objects.filter(id=move.run_id).update(announced_at=Now())

@@ -1,0 +1,65 @@
+"""Reasons to stop a run in the middle of the agent's loop.
+
+They are BaseExceptions, so that neither the loop's retry rules nor a tool's `except Exception` swallow them.
+
+StopRun
+├── LeaseLost          another process holds the run, or may: record nothing more
+├── Drained            this process is leaving: give the run back
+├── CancelSeen         somebody asked for the run to be cancelled
+├── BudgetExceeded     the next call would go past a ceiling
+├── ReplayMismatch     the code asks for something else than the journal holds
+└── OutcomeUnknown     an unsafe tool was started and nobody knows how it ended
+"""
+
+from apps.runs.states import StopReason
+
+
+class StopRun(BaseException):
+    """Ends the slice; `reason` is what the run's row will say, if this process may still write it."""
+
+    reason: StopReason = StopReason.ERROR
+    code = "stopped"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class LeaseLost(StopRun):
+    """The fence refused a write, or the lease could not be renewed in time."""
+
+    code = "lease_lost"
+
+
+class Drained(StopRun):
+    """The process is shutting down."""
+
+    code = "drained"
+
+
+class CancelSeen(StopRun):
+    """A cancel was requested."""
+
+    reason = StopReason.CANCELLED_BY
+    code = "cancelled"
+
+
+class BudgetExceeded(StopRun):
+    """A ceiling of the run is reached."""
+
+    reason = StopReason.BUDGET_EXCEEDED
+    code = "budget_exceeded"
+
+
+class ReplayMismatch(StopRun):
+    """The journal was written by different code or configuration."""
+
+    reason = StopReason.REPLAY_MISMATCH
+    code = "replay_mismatch"
+
+
+class OutcomeUnknown(StopRun):
+    """An unsafe effect has an intent and no result."""
+
+    reason = StopReason.OUTCOME_UNKNOWN
+    code = "outcome_unknown"
