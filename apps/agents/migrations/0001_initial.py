@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('contexts', '0002_alter_label_version'),
+        ('contexts', '0001_initial'),
         ('providers', '0001_initial'),
         ('tools', '0001_initial'),
     ]
