@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import click
 from rich.console import Console
@@ -12,12 +14,15 @@ from rich.table import Table
 
 from workers.local import environment as environments
 from workers.local import stack
+from workers.local.doctor import examine
 from workers.local.exceptions import LocalStackError
+from workers.local.findings import Verdict
 from workers.local.home import Home, home
 from workers.local.supervisor import ProcessState
 
 console = Console(highlight=False)
 _GLANCE_SECONDS = 2.0
+_COLORS = {Verdict.FINE: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "red"}
 
 
 class SpeakingGroup(click.Group):
@@ -47,6 +52,7 @@ def up(detach: bool) -> None:
     if detach:
         return
     console.print("Ctrl-C stops the stack. Logs: " + str(place.logs))
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         _watch(place)
     except KeyboardInterrupt:
@@ -75,6 +81,20 @@ def status(as_json: bool) -> None:
         console.print(_table(states))
         show_addresses(environment)
     sys.exit(0 if all(state.state == "RUNNING" for state in states) else 1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def doctor(as_json: bool) -> None:
+    """Say in words what is wrong; exit code 1 when something is."""
+    findings = list(examine(home()))
+    if as_json:
+        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            console.print(f"[{_COLORS[finding.verdict]}]{finding.verdict:5}[/]  [bold]{finding.part:10}[/] ", end="")
+            console.print(finding.message, markup=False, soft_wrap=True)
+    sys.exit(1 if any(finding.verdict is Verdict.WRONG for finding in findings) else 0)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

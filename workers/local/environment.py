@@ -68,6 +68,7 @@ def build(home: Home, ports: Mapping[str, int], user: Mapping[str, str]) -> dict
         "CEF_HOME": str(home.root),
         "CEF_DATA_HOME": str(data),
         "CEF_BIND": HOST,
+        "PYTHONUNBUFFERED": "1",
         "CEF_FLOWER_ADDRESS": HOST,
         "CEF_BEAT_SCHEDULE": str(home.root / "beat-schedule"),
         "STATIC_ROOT": str(home.root / "static"),

@@ -76,27 +76,32 @@ class Supervisor:
     """The running supervisor's socket. Calls raise OSError or xmlrpc.client.Error when nobody answers."""
 
     def __init__(self, home: Home) -> None:
-        transport = SupervisorTransport(None, None, f"unix://{home.socket}")
-        self._rpc = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        self._address = f"unix://{home.socket}"
+
+    @property
+    def _rpc(self) -> xmlrpc.client.ServerProxy:
+        """A fresh connection for each call: one that failed once never recovers."""
+        transport = SupervisorTransport(None, None, self._address)
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
     def answers(self) -> bool:
         """Whether it is there."""
         try:
-            return bool(self._rpc.getState())
+            return bool(self._rpc.supervisor.getState())
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
     def start(self, name: str) -> None:
         """Start one process without waiting for it."""
-        self._rpc.startProcess(name, False)
+        self._rpc.supervisor.startProcess(name, False)
 
     def shut_down(self) -> None:
         """Ask it to stop everything and end."""
-        self._rpc.shutdown()
+        self._rpc.supervisor.shutdown()
 
     def states(self) -> list[ProcessState]:
         """Of every process, in the order of their start."""
-        answer = self._rpc.getAllProcessInfo()
+        answer = self._rpc.supervisor.getAllProcessInfo()
         if not isinstance(answer, list):
             raise xmlrpc.client.ResponseError("The supervisor's answer is no list.")
         rows = sorted(answer, key=lambda row: (row["group"] not in _SERVER_NAMES, row["group"]))
