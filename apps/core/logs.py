@@ -1,5 +1,6 @@
 """Log lines: one JSON object a line, with the run, step, workspace and request it belongs to, and no secret in it."""
 
+import json
 import re
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -16,8 +17,8 @@ _SECRETS: Final = (
     (re.compile(r"(://[^/\s:@\"']*):[^/\s@\"']+@"), rf"\1:{_MASK}@"),
     (
         re.compile(
-            r"""(["']?(?:authorization|x-api-key|api_?key|password|secret|client_secret|credentials|cookie|set-cookie)"""
-            r"""["']?\s*[:=]\s*["'])[^"']+""",
+            r"""(\b(?:authorization|x-api-key|api_?key|password|secret|client_secret|credentials|cookie|set-cookie)"""
+            r"""\\?["']?\s*[:=]\s*\\?["'])[^"'\\]+""",
             re.IGNORECASE,
         ),
         rf"\1{_MASK}",
@@ -58,5 +59,8 @@ class JsonFormatter(structlog.stdlib.ProcessorFormatter):
 
 
 def _render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> str:
-    line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS)
-    return redact(line.decode())
+    try:
+        line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:
+        line = json.dumps(event, default=str)
+    return redact(line)

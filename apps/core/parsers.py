@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework.parsers import BaseParser
 
 from apps.core.exceptions import Fault, MalformedRequest, PayloadTooLarge
-from apps.core.problems import escape
+from apps.core.pointers import escape
 
 MAX_DEPTH: Final = 100
 _INTEGERS: Final = range(-(2**63), 2**63)

@@ -15,10 +15,10 @@ from django.views import defaults
 from psycopg.errors import UniqueViolation
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from apps.core import exceptions as cef
 from apps.core.exceptions import Fault
+from apps.core.pointers import escape
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,6 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     problem = problem_of(exc)
     if problem.status >= 500:
         logger.error("%s: %s", problem.code, exc, exc_info=exc)
-    set_rollback()
     body = problem.body(context.get("request"))
     return Response(body, status=problem.status, headers=dict(problem.headers), content_type=MEDIA_TYPE)
 
@@ -164,11 +163,6 @@ def drf_faults(detail: Any, pointer: str = "") -> Iterator[Fault]:
             yield from drf_faults(inner, f"{pointer}/{index}" if nested else pointer)
     else:
         yield Fault(pointer, getattr(detail, "code", "invalid"), str(detail))
-
-
-def escape(token: str) -> str:
-    """One reference token of a JSON pointer (RFC 6901)."""
-    return token.replace("~", "~0").replace("/", "~1")
 
 
 def _django_faults(exc: django_errors.ValidationError) -> Iterator[Fault]:

@@ -34,7 +34,7 @@ class FastJSONRenderer(BaseRenderer):
         try:
             return orjson.dumps(data, default=_default, option=_OPTIONS)
         except orjson.JSONEncodeError:
-            return json.dumps(data, cls=JSONEncoder, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+            return json.dumps(data, default=_default, separators=(",", ":")).encode("ascii")
 
 
 def _default(value: Any) -> Any:

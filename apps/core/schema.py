@@ -3,11 +3,12 @@
 from typing import Any, Final, Literal
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import build_parameter_type
+from drf_spectacular.plumbing import build_parameter_type, force_instance
 from rest_framework import serializers
 
 from apps.core.idempotency import HEADER, MAX_LENGTH
 from apps.core.problems import MEDIA_TYPE
+from apps.core.serializers import Strict
 
 Direction = Literal["request", "response"]
 
@@ -65,6 +66,18 @@ class ProblemAwareSchema(AutoSchema):
             description = "Makes trying again safe: the same key and body give the same answer for 24 hours."
             parameters.append(build_parameter_type(HEADER, schema, "header", description=description))
         return parameters
+
+    def get_extensions(self) -> dict[str, Any]:
+        needed = getattr(self.view, "permissions", {}).get(getattr(self.view, "action", None))
+        return {**super().get_extensions(), **({"x-permission": str(needed)} if needed else {})}
+
+    def _map_serializer(self, serializer: Any, direction: Direction, bypass_extensions: bool = False) -> dict[str, Any]:
+        serializer = force_instance(serializer)  # type: ignore[no-untyped-call]
+        schema: dict[str, Any]
+        schema = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, Strict):
+            schema["additionalProperties"] = False
+        return schema
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 
-class _Strict:
+class Strict:
     """Refuses unknown and read-only keys, together with whatever else is wrong with the input."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -32,9 +32,9 @@ class _Strict:
         return faults
 
 
-class StrictSerializer(_Strict, serializers.Serializer[Any]):
+class StrictSerializer(Strict, serializers.Serializer[Any]):
     """A Serializer that answers 422 to unknown and read-only keys."""
 
 
-class StrictModelSerializer(_Strict, serializers.ModelSerializer[Any]):
+class StrictModelSerializer(Strict, serializers.ModelSerializer[Any]):
     """A ModelSerializer that answers 422 to unknown and read-only keys."""
