@@ -31,8 +31,9 @@ class Candidate:
     """One thing that could be printed.
 
     `order` names it independently of its version, so that a new version does not move it. `digest` is the blob its
-    text comes from and `cut` the characters of that blob (None: all). `tokens` counts `printing.body(text)`. `group`
-    is the mount whose share it spends. `omitted` says why it is out before packing begins.
+    text comes from, `cut` the characters of that blob (None: all) and `content` the SHA-256 of the text itself, by
+    which duplicates are known. `text` is None when it was not worth loading. `tokens` counts `printing.body(text)`.
+    `group` is the mount whose share it spends. `omitted` says why it is out before packing begins.
     """
 
     ref: str
@@ -40,8 +41,9 @@ class Candidate:
     source: Source
     layer: Layer
     title: str
-    text: str
+    text: str | None
     digest: bytes
+    content: bytes
     tokens: int
     cut: tuple[int, int] | None = None
     summary: str = ""

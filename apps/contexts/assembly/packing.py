@@ -76,18 +76,17 @@ def pack(candidates: Iterable[Candidate], budget: int, shares: Mapping[str, floa
 
 def _distinct(ranked: Sequence[Candidate]) -> tuple[list[Candidate], list[Omitted]]:
     """Of equal texts only the best stays."""
-    seen: dict[str, str] = {}
+    seen: dict[bytes, str] = {}
     unique: list[Candidate] = []
     omitted: list[Omitted] = []
     for candidate in ranked:
-        text = candidate.text.strip()
-        reason = candidate.omitted or ("" if text else "empty")
-        if not reason and text in seen:
-            reason = f"duplicate of {seen[text]}"
+        reason = candidate.omitted
+        if not reason and candidate.content in seen:
+            reason = f"duplicate of {seen[candidate.content]}"
         if reason:
             omitted.append(Omitted(candidate, reason))
         else:
-            seen[text] = candidate.ref
+            seen[candidate.content] = candidate.ref
             unique.append(candidate)
     return unique, omitted
 
@@ -131,8 +130,9 @@ def _pack_tier(
 
 def _whole(candidate: Candidate, count: Count, reason: str) -> Placed:
     head = heading(candidate.layer, candidate.title)
+    text = candidate.text or ""
     tokens = candidate.tokens + (count(head) if head else 0)
-    return Placed(candidate, Mode.FULL, head + body(candidate.text), tokens, reason)
+    return Placed(candidate, Mode.FULL, head + body(text), tokens, reason)
 
 
 def _smaller(candidate: Candidate, purse: _Purse, count: Count, reason: str) -> Placed | None:

@@ -4,6 +4,7 @@ Every printed item starts with a character that is no white space and ends with 
 o200k and cl100k families never join across such a seam, so the tokens of a region are the sum of its items' tokens.
 """
 
+import hashlib
 from enum import StrEnum
 
 from apps.contexts.assembly.candidates import Layer
@@ -38,3 +39,13 @@ def stub(title: str, ref: str, tokens: int) -> str:
 def one_line(title: str) -> str:
     """The title without line breaks or doubled spaces."""
     return " ".join(title.split())
+
+
+def utf8(text: str) -> str:
+    """The text with lone surrogates replaced: a prompt is UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def text_digest(text: str) -> bytes:
+    """SHA-256 of the text as it is printed and stored."""
+    return hashlib.sha256(utf8(text).encode()).digest()
