@@ -47,7 +47,7 @@ def check_schema(schema: Any, *, pointer: str = "") -> dict[str, Any]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         place = pointer + "".join(f"/{part}" for part in error.absolute_path)
-        raise _refusal(place, "schema", error.message[:MAX_DETAIL]) from None
+        raise _refusal(place, "schema", _shortened(error.message)) from None
     except (ValueError, RecursionError) as error:
         raise _refusal(pointer, "json", f"The schema is not a JSON value: {error}"[:MAX_DETAIL]) from None
     return schema
@@ -86,7 +86,13 @@ def _fault(error: ValidationError) -> Fault:
     # An anyOf's own message repeats the whole value; the branch that came closest says more.
     closest = best_match([error]) or error
     pointer = "".join(f"/{_escape(part)}" for part in closest.absolute_path)
-    return Fault(pointer, str(closest.validator), closest.message[:MAX_DETAIL])
+    return Fault(pointer, str(closest.validator), _shortened(closest.message))
+
+
+def _shortened(message: str) -> str:
+    """A message begins with the value and ends with the rule; both say something."""
+    half = MAX_DETAIL // 2
+    return message if len(message) <= MAX_DETAIL else f"{message[: half - 3]} … {message[-half:]}"
 
 
 def _escape(part: str | int) -> str:

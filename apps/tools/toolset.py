@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from pydantic_ai import FunctionToolset, ModelRetry, RunContext, Tool
 from pydantic_ai.exceptions import ToolFailed as Reported
+from pydantic_core import SchemaValidator, core_schema
 
 from apps.tools.definitions import BoundTool, ToolCall, ToolDefinition
 from apps.tools.effects import Effect
@@ -16,6 +17,8 @@ from apps.tools.services.calling import call_tool
 # Part of the names under which a run's journal records its steps: never change it.
 TOOLSET_ID: Final = "tools"
 MAX_RETRIES: Final = 3
+
+_OBJECT: Final = SchemaValidator(core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema()))
 
 
 class ToolDeps(Protocol):
@@ -47,13 +50,12 @@ def _tool(bound: BoundTool, source: Registry) -> Tool[Any]:
     async def body(ctx: RunContext[ToolDeps], /, **arguments: Any) -> Any:
         return await _run(bound, source, ctx, arguments)
 
-    return Tool.from_schema(
-        body,
-        name=bound.name,
-        description=bound.description,
-        json_schema=_schema(bound, source),
-        takes_ctx=True,
+    tool: Tool[Any] = Tool.from_schema(
+        body, name=bound.name, description=bound.description, json_schema=_schema(bound, source), takes_ctx=True
     )
+    # The library checks nothing of such a tool's arguments, and a list of them would end the run with a TypeError.
+    tool.function_schema.validator = _OBJECT
+    return tool
 
 
 def _schema(bound: BoundTool, source: Registry) -> dict[str, Any]:

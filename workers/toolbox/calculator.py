@@ -25,10 +25,10 @@ class TooLarge(InvalidExpression):  # type: ignore[misc]  # the library has no t
 
 
 class Calculation(BaseModel):
-    """An expression and its value."""
+    """An expression and its value; an integer beyond 64 bits as text, since JSON readers would round it."""
 
     expression: str
-    result: Number
+    result: int | float | str
 
 
 @tool(version="1.0.0", effect=Effect.READ_ONLY, timeout_s=5.0)
@@ -41,7 +41,9 @@ async def calculator(
     Operators: + - * / // % **. Constants: pi, e. Functions: abs, round, min, max, sqrt, exp, log, log2, log10, sin,
     cos, tan, floor, ceil. Integers are exact.
     """
-    return Calculation(expression=expression, result=evaluate(expression))
+    value = evaluate(expression)
+    beyond = isinstance(value, int) and not -(2**63) <= value < 2**63
+    return Calculation(expression=expression, result=str(value) if beyond else value)
 
 
 def evaluate(expression: str) -> Number:

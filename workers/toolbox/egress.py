@@ -9,7 +9,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from ssl import SSLContext
 from typing import Final
@@ -26,6 +26,12 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # Lookups block; a few threads of their own keep a slow name server from holding anything else up.
 _lookups = ThreadPoolExecutor(8, thread_name_prefix="lookup")
+
+
+@cache
+def public_tls() -> SSLContext:
+    """Trusts the public certificate authorities; loading them takes about 10 ms, so one context serves all."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class EgressDenied(ToolFailed):
@@ -51,8 +57,9 @@ class EgressPolicy:
     max_redirects: int = 5
     connect_s: float = 3.0
     total_s: float = 15.0
-    permits: Callable[[IPAddress], bool] = field(default=is_public)
-    resolve: Callable[[str], list[IPAddress]] = field(default=resolve)
+    permits: Callable[[IPAddress], bool] = is_public
+    resolve: Callable[[str], list[IPAddress]] = resolve
+    tls: Callable[[], SSLContext] = public_tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     def __init__(self, policy: EgressPolicy) -> None:
         self._policy = policy
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._inner = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits)
+        self._inner = httpx.AsyncHTTPTransport(verify=policy.tls(), trust_env=False, limits=limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to a checked address. Raises EgressDenied or FetchFailed."""
@@ -182,9 +189,3 @@ def _join(base: httpx.URL, url: str) -> httpx.URL:
         return base.join(url)
     except (httpx.InvalidURL, ValueError) as error:
         raise EgressDenied("This is not a web address.") from error
-
-
-@cache
-def _tls() -> SSLContext:
-    """Loading the certificate authorities takes about 10 ms; one context serves all."""
-    return httpx.create_ssl_context(trust_env=False)

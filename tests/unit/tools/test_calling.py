@@ -1,0 +1,251 @@
+"""One call of a tool: what goes in, what comes out, and how it fails."""
+
+import asyncio
+import contextvars
+import logging
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from apps.core.exceptions import NotFound, Unavailable
+from apps.tools.declaration import Effect, ToolCall, ToolFailed, tool
+from apps.tools.definitions import ToolDefinition
+from apps.tools.exceptions import ToolInputInvalid, ToolOutputInvalid, ToolTimeout
+from apps.tools.services import call_tool
+from tests.unit.tools.calls import a_call, run_tool
+
+
+class Clock:
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def make(function: Any, **options: Any) -> ToolDefinition:
+    function.__doc__ = function.__doc__ or "A tool."
+    return tool(version="1.0.0", **options)(function)
+
+
+def test_wrong_arguments_never_reach_the_function() -> None:
+    called = []
+
+    def add(call: ToolCall, a: int, b: int) -> int:
+        called.append((a, b))
+        return a + b
+
+    with pytest.raises(ToolInputInvalid) as caught:
+        run_tool(make(add), a="1", c=2)
+    assert called == []
+    assert caught.value.retryable is True
+    assert {(fault.pointer, fault.code) for fault in caught.value.errors} == {
+        ("/a", "type"),
+        ("", "required"),
+        ("", "additionalProperties"),
+    }
+    assert caught.value.message.startswith("Invalid arguments for add: ")
+    assert "at /a: '1' is not of type 'integer' (type)" in caught.value.message
+
+
+@pytest.mark.parametrize("arguments", [[1], "text", None, 1])
+def test_arguments_that_are_no_object_are_refused(arguments: Any) -> None:
+    def f(call: ToolCall) -> None: ...
+
+    with pytest.raises(ToolInputInvalid, match="is not of type 'object'"):
+        asyncio.run(call_tool(make(f), a_call(), arguments))
+
+
+def test_a_sync_tool_runs_in_a_thread_and_an_async_one_on_the_loop() -> None:
+    marker = contextvars.ContextVar("marker", default="")
+
+    def sync(call: ToolCall) -> list[str]:
+        return [threading.current_thread().name.partition("_")[0], marker.get()]
+
+    async def on_loop(call: ToolCall) -> list[str]:
+        return [threading.current_thread().name, marker.get()]
+
+    marker.set("run 1")
+    assert run_tool(make(sync)) == ["tool", "run 1"]
+    assert run_tool(make(on_loop)) == ["MainThread", "run 1"]
+
+
+@pytest.mark.parametrize("effect", [Effect.READ_ONLY, Effect.IDEMPOTENT, Effect.UNSAFE])
+def test_a_timeout_says_whether_the_tool_may_have_acted(effect: Effect) -> None:
+    async def slow(call: ToolCall) -> None:
+        await asyncio.sleep(30)
+
+    with pytest.raises(ToolTimeout, match=r"slow gave no result within 0\.02 seconds") as caught:
+        run_tool(make(slow, timeout_s=0.02, effect=effect))
+    unsafe = effect is Effect.UNSAFE
+    assert (caught.value.code, caught.value.retryable, caught.value.outcome_unknown) == (
+        "tool_timeout",
+        not unsafe,
+        unsafe,
+    )
+
+
+def test_a_sync_tool_times_out_too() -> None:
+    release = threading.Event()
+
+    def stuck(call: ToolCall) -> None:
+        release.wait(30)
+
+    async def attempt() -> float:
+        started = time.monotonic()
+        with pytest.raises(ToolTimeout):
+            await call_tool(make(stuck, timeout_s=0.05), a_call(), {})
+        return time.monotonic() - started
+
+    try:
+        assert asyncio.run(attempt()) < 5
+    finally:
+        release.set()
+
+
+def test_the_deadline_of_the_run_is_a_limit_too() -> None:
+    called = []
+
+    async def slow(call: ToolCall) -> None:
+        called.append(1)
+        await asyncio.sleep(30)
+
+    definition, now = make(slow), Clock().now()
+
+    def attempt(left: float) -> ToolTimeout:
+        call = a_call(deadline=now + timedelta(seconds=left))
+        with pytest.raises(ToolTimeout) as caught:
+            asyncio.run(call_tool(definition, call, {}, clock=Clock()))
+        return caught.value
+
+    assert "within 0.02 seconds" in attempt(0.02).message
+    assert called == [1]
+    late = attempt(-1)
+    assert (late.message, late.outcome_unknown) == ("There is no time left to call slow.", False)
+    assert called == [1]
+
+
+def test_a_timeout_error_of_the_tool_itself_is_its_failure() -> None:
+    async def remote(call: ToolCall) -> None:
+        raise TimeoutError("upstream")
+
+    with pytest.raises(ToolFailed) as caught:
+        run_tool(make(remote))
+    assert (type(caught.value), caught.value.code) == (ToolFailed, "tool_failed")
+
+
+def test_what_a_tool_raises_on_purpose_is_told_to_the_model() -> None:
+    def closed(call: ToolCall) -> None:
+        raise ToolFailed("The queue is closed.", code="queue_closed", retryable=True)
+
+    with pytest.raises(ToolFailed) as caught:
+        run_tool(make(closed))
+    assert (caught.value.code, caught.value.message, caught.value.retryable) == (
+        "queue_closed",
+        "The queue is closed.",
+        True,
+    )
+
+
+@pytest.mark.parametrize(("error", "retryable"), [(NotFound("No such note."), False), (Unavailable("Busy."), True)])
+def test_refusals_of_the_platform_keep_their_words_and_code(error: Any, retryable: bool) -> None:
+    def f(call: ToolCall) -> None:
+        raise error
+
+    with pytest.raises(ToolFailed) as caught:
+        run_tool(make(f))
+    assert (caught.value.code, caught.value.message, caught.value.retryable) == (error.code, error.message, retryable)
+
+
+def test_words_of_other_exceptions_stay_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(call: ToolCall) -> None:
+        raise ValueError("postgresql://cef:password@db/")
+
+    with caplog.at_level(logging.ERROR), pytest.raises(ToolFailed) as caught:
+        run_tool(make(broken))
+    assert caught.value.message == "broken failed with ValueError."
+    assert (caught.value.code, caught.value.retryable, caught.value.outcome_unknown) == ("tool_failed", False, False)
+    assert "password" in caplog.text
+
+
+def test_cancelling_is_not_failing() -> None:
+    async def slow(call: ToolCall) -> None:
+        await asyncio.sleep(30)
+
+    async def attempt() -> None:
+        task = asyncio.create_task(call_tool(make(slow), a_call(), {}))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(attempt())
+
+
+def give(value: Any, **options: Any) -> Any:
+    def giver(call: ToolCall):  # type: ignore[no-untyped-def]
+        return value
+
+    return run_tool(make(giver, **options))
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (None, None),
+        ((1, 2), [1, 2]),
+        ({"a": {"b": [1.5, True, "x"]}}, {"a": {"b": [1.5, True, "x"]}}),
+        ("NUL \0 and \ud800", "NUL \0 and \ud800"),
+        (2**63, 2**63),
+    ],
+)
+def test_a_result_is_what_the_journal_will_hold(value: Any, stored: Any) -> None:
+    assert give(value) == stored
+    assert type(give(value)) is type(stored)
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", Decimal(1), lambda: 1])
+def test_a_result_that_is_not_json_is_refused(value: Any) -> None:
+    with pytest.raises(ToolOutputInvalid, match="returned something that is not JSON"):
+        give(value)
+
+
+def test_a_result_that_breaks_its_schema_is_refused() -> None:
+    with pytest.raises(ToolOutputInvalid, match="at /a: 'x' is not of type 'integer'") as caught:
+        give({"a": "x"}, output_schema={"properties": {"a": {"type": "integer"}}})
+    assert caught.value.code == "tool_output_invalid"
+
+    def liar(call: ToolCall) -> int:
+        return "three"  # type: ignore[return-value]
+
+    with pytest.raises(ToolOutputInvalid):
+        run_tool(make(liar))
+
+
+def test_a_result_may_have_a_megabyte_and_no_more(settings: Any) -> None:
+    assert len(give("x" * (settings.CEF_TOOL_RESULT_BYTES - 2))) == settings.CEF_TOOL_RESULT_BYTES - 2
+    with pytest.raises(ToolOutputInvalid, match="1048577 bytes; 1048576 are accepted"):
+        give("x" * (settings.CEF_TOOL_RESULT_BYTES - 1))
+
+
+def test_a_large_result_is_checked_beside_the_event_loop() -> None:
+    value = ["x"] * 20_000
+    assert give(value, output_schema={"items": {"type": "string"}}) == value
+    with pytest.raises(ToolOutputInvalid):
+        give(value, output_schema={"items": {"type": "integer"}})
+
+
+def test_a_call_leaves_its_effect_in_the_ledger_it_was_given() -> None:
+    recorded: list[Any] = []
+
+    class Ledger:
+        def record(self, result: Any) -> None:
+            recorded.append(result)
+
+    a_call().record_effect({"lost": True})
+    a_call(ledger=Ledger()).record_effect({"id": 1})
+    assert recorded == [{"id": 1}]
