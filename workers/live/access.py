@@ -8,6 +8,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.request import HttpHeaders
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -44,8 +45,8 @@ def reading_principal(request: ASGIRequest) -> Principal:
     A browser's EventSource cannot send headers, so a session may name its workspace as `?workspace=` too.
     """
     named = request.GET.get("workspace")
-    if named is not None:
-        request.META.setdefault(_WORKSPACE, named)
+    if named is not None and WORKSPACE_HEADER not in request.headers:
+        request.headers = HttpHeaders({**request.META, _WORKSPACE: named})
     SessionMiddleware(_unreachable).process_request(request)
     AuthenticationMiddleware(_unreachable).process_request(request)
     asking = Request(request, authenticators=APIView().get_authenticators())
