@@ -114,7 +114,7 @@ async def _client(http: httpx.AsyncClient, url: str, left: Any, latencies: list[
         answer = await http.post(f"{url}/api/v1/runs", json={"agent": "scripted", "input": "go", "mode": "wait"})
         answer.raise_for_status()
         run = answer.json()
-        if run["status"] != "succeeded" or run["output"] != "The answer is 42.":
+        if run["status"] != "succeeded" or "42" not in run["output"]:
             raise RuntimeError(f"A run went wrong: {run}")
         latencies.append(time.perf_counter() - started)
 

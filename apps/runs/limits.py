@@ -23,7 +23,7 @@ class Limits:
     def tightened_by(self, other: "Limits") -> "Limits":
         """The lower of both, ceiling by ceiling: a caller may lower an agent's limits and never raise them."""
         mine, theirs = asdict(self), asdict(other)
-        return Limits(**{name: _lower(mine[name], theirs[name]) for name in mine})
+        return Limits.of({name: _lower(mine[name], theirs[name]) for name in mine})
 
     def stored(self) -> dict[str, Any]:
         """JSON for a row, without the ceilings that are not set."""

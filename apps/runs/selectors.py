@@ -8,11 +8,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
-from django.urls import reverse
 
 from apps.core import canonical
 from apps.runs.exceptions import RunNotFound, StepNotFound
 from apps.runs.models import Effect, Event, Run, Step
+
+PAYLOADS: Final = ("input", "output", "messages")
+"""Columns that a list never reads."""
 
 SUMMARY: Final = (
     "id",
@@ -74,7 +76,7 @@ def get_run(workspace_id: UUID, run_id: UUID) -> Run:
     return run
 
 
-def run_summaries(runs: QuerySet[Run]) -> "QuerySet[Run, dict[str, Any]]":
+def run_summaries(runs: QuerySet[Run]) -> "QuerySet[Run, Any]":
     """Rows for a list, as dictionaries; payload columns are not read."""
     return _named(runs, *SUMMARY)
 
@@ -121,11 +123,11 @@ def run_links(run_id: UUID) -> dict[str, str]:
         "self": f"{settings.CEF_PUBLIC_URL}/api/v1/runs/{run_id}",
         "events": f"{settings.CEF_PUBLIC_URL}/api/v1/runs/{run_id}/events",
         "live": f"{settings.CEF_LIVE_URL}/api/v1/runs/{run_id}/events",
-        "admin": settings.CEF_PUBLIC_URL + reverse("admin:runs_run_change", args=[run_id]),
+        "admin": f"{settings.CEF_PUBLIC_URL}/admin/runs/run/{run_id}/change/",
     }
 
 
-def steps_of(run_id: UUID) -> "QuerySet[Step, dict[str, Any]]":
+def steps_of(run_id: UUID) -> "QuerySet[Step, Any]":
     """The journal in order, without requests, results and manifests."""
     return (
         Step.objects.filter(run_id=run_id)
@@ -183,15 +185,6 @@ _STEP_DETAIL: Final = (
 )  # fmt: skip
 
 
-def step_manifest(run_id: UUID, n: int) -> dict[str, Any]:
-    """What was in a model step's prompt and why. Raises StepNotFound, also for a step without a context."""
-    manifest = Step.objects.filter(run_id=run_id, n=n).values_list("manifest", flat=True).first()
-    if manifest is None:
-        raise StepNotFound("There is no such step, or no context was assembled for it.", code="manifest_not_found")
-    loaded: dict[str, Any] = canonical.load(manifest)
-    return loaded
-
-
 def events_of(run_id: UUID, *, after: int = 0) -> QuerySet[Event]:
     """The run's history after a sequence number, in order."""
     return Event.objects.filter(run_id=run_id, seq__gt=after).order_by("seq")
@@ -215,7 +208,7 @@ def run_export(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
     }
 
 
-def _named(runs: QuerySet[Run], *columns: str) -> "QuerySet[Run, dict[str, Any]]":
+def _named(runs: QuerySet[Run], *columns: str) -> "QuerySet[Run, Any]":
     """The columns, with the names of the agent and its version."""
     return runs.values(*columns, agent_slug=F("agent__slug"), version_number=F("agent_version__number"))
 

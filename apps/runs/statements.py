@@ -93,17 +93,18 @@ SELECT EXISTS (SELECT FROM fenced) AS held, EXISTS (SELECT FROM intent) AS inser
 MOVE: Final = f"""
 WITH moved AS (
     UPDATE runs_run
-    SET status = %(to)s, stop_reason = %(reason)s, error_code = %(error_code)s, error_detail = %(error_detail)s,
-        output = coalesce(%(output)s, output), messages = coalesce(%(messages)s, messages), worker_id = NULL,
+    SET status = %(to)s::text, stop_reason = %(reason)s::text, worker_id = NULL,
+        error_code = %(error_code)s::text, error_detail = %(error_detail)s::text,
+        output = coalesce(%(output)s::bytea, output), messages = coalesce(%(messages)s::bytea, messages),
         crashes = CASE WHEN status = 'failed' THEN 0 ELSE crashes END,
         deadline_at = CASE WHEN status = 'failed' THEN NULL ELSE deadline_at END,
         cancel_requested_at = CASE WHEN status = 'failed' THEN NULL ELSE cancel_requested_at END,
-        event_seq = event_seq + 1, finished_at = CASE WHEN %(terminal)s THEN now() END,
-        announced_at = CASE WHEN %(terminal)s AND NOT %(announce)s THEN now() END,
-        queued_at = CASE WHEN %(to)s = 'queued' THEN now() ELSE queued_at END
-    WHERE id = %(run)s AND status = ANY(%(sources)s) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
+        event_seq = event_seq + 1, finished_at = CASE WHEN %(terminal)s::boolean THEN now() END,
+        announced_at = CASE WHEN %(terminal)s::boolean AND NOT %(announce)s::boolean THEN now() END,
+        queued_at = CASE WHEN %(to)s::text = 'queued' THEN now() ELSE queued_at END
+    WHERE id = %(run)s AND status = ANY(%(sources)s::text[]) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
     RETURNING id, event_seq
-), {_TELL.format(type="%(type)s", step_n="NULL::int", data="%(data)s", source="moved")}
+), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}
 SELECT event_seq FROM moved"""
 
 REQUEST_CANCEL: Final = f"""

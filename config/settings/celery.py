@@ -14,7 +14,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_QUEUES = [Queue("runs"), Queue("batch"), Queue("ops")]
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("runs", "batch", "ops")]
 CELERY_TASK_DEFAULT_QUEUE = "ops"
 CELERY_TASK_ROUTES = {
     "workers.runs.*": {"queue": "runs"},

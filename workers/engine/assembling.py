@@ -1,9 +1,10 @@
-"""Puts the assembled context into each model request, inside the recorded unit, so that a replay never assembles again."""
+"""Puts the assembled context into each model request, within the recorded unit: a replay never assembles again."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from pydantic_ai import InstructionPart
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, UserContent, UserPromptPart
@@ -12,8 +13,8 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import RunContext
 
-from apps.contexts.assembly.layout import Assembly
-from apps.contexts.assembly.service import AssemblyRequest, MountedContext, assemble
+from apps.contexts.assembly import Assembly, AssemblyRequest, Mount, assemble
+from apps.contexts.kinds import Source
 from workers.engine.session import Session, current_scratch, current_session
 
 
@@ -68,28 +69,32 @@ Place = tuple[int, int]
 
 
 def _assemble(session: Session, question: str, tokenizer: str) -> Assembly:
-    request = AssemblyRequest(
-        workspace_id=session.run.workspace_id,
-        mounts=tuple(
-            MountedContext(mount.context_id, mount.version, bound.share, mount.access)
-            for mount, bound in zip(session.mounts, session.bundle.mounts, strict=True)
-        ),
-        query=question,
-        instructions=session.bundle.instructions,
-        budget_tokens=session.bundle.context_budget_tokens,
-        tokenizer=tokenizer,
+    return assemble(
+        AssemblyRequest(
+            workspace_id=session.run.workspace_id,
+            budget_tokens=session.bundle.context_budget_tokens,
+            tokenizer=tokenizer,
+            mounts=tuple(
+                Mount(mount.context_id, mount.version, mount.access, bound.share)
+                for mount, bound in zip(session.mounts, session.bundle.mounts, strict=True)
+            ),
+            frozen={UUID(context_id): number for context_id, number in session.run.context_versions.items()},
+            instructions=session.bundle.instructions,
+            query=question,
+            question=question,
+            previous=session.manifest,
+        )
     )
-    return assemble(request)
 
 
 def _leave_manifest(session: Session, assembly: Assembly) -> None:
-    """For the step's row; written on top of the run's last manifest where both begin alike."""
-    manifest = assembly.manifest.continuing(session.manifest)
-    session.manifest = manifest
+    """For the step's row, and for the manifest of the next step, which is written on top of it."""
+    session.manifest = assembly.manifest
     scratch = current_scratch.get()
     if scratch is not None:
-        scratch.manifest = manifest.data
-        scratch.sources = [{"title": item.title, "ref": item.ref} for item in manifest.items if item.score]
+        scratch.manifest = assembly.manifest.data
+        retrieved = (item for item in assembly.manifest.items if item.source == Source.RETRIEVAL)
+        scratch.sources = [{"title": item.title, "ref": item.ref} for item in retrieved]
 
 
 def _newest_prompt(messages: Sequence[ModelMessage]) -> Place | None:
@@ -117,8 +122,8 @@ def _question(content: str | Sequence[UserContent]) -> str:
 def _with_tail(messages: list[ModelMessage], place: Place, tail: str) -> list[ModelMessage]:
     """A copy of the messages with the tail in the place of the prompt's words; its files stay behind them."""
     index, position = place
-    message, prompt = messages[index], _prompt_at(messages, place)
+    message, prompt = cast(ModelRequest, messages[index]), _prompt_at(messages, place)
     files = [] if isinstance(prompt.content, str) else [item for item in prompt.content if not isinstance(item, str)]
     parts = list(message.parts)
     parts[position] = replace(prompt, content=[tail, *files] if files else tail)
-    return [*messages[:index], replace(message, parts=parts), *messages[index + 1 :]]  # type: ignore[type-var]
+    return [*messages[:index], replace(message, parts=parts), *messages[index + 1 :]]

@@ -13,7 +13,7 @@ QUEUE: Final = "runs"
 class EngineStep(bootsteps.StartStopStep):
     """Starts the host before tasks arrive; drains it on SIGTERM; stops it when the pool has ended."""
 
-    requires = {"celery.worker.components:Hub"}
+    requires = ("celery.worker.components:Hub",)
 
     host: Host | None = None
 

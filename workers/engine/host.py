@@ -45,7 +45,7 @@ class Host:
         self._slots = slots
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="cef-loop", daemon=True)
-        self._lease = Lease(slots, Listener(self._on_loop(self._lost), self._cancelled, self._load))
+        self._lease = Lease(slots, Listener(self._lost, self._cancelled, self._load))
         self._running: dict[UUID, asyncio.Task[None]] = {}
         self._draining = False
         self._background: list[asyncio.Task[None]] = []
@@ -156,7 +156,7 @@ class Host:
             self._loop.call_later(settings.CEF_DRAIN_SECONDS, self._slices.stop, task, Drained())
 
     def _lost(self) -> None:
-        self._stop_all(LeaseLost("The lease could not be renewed in time."))
+        self._loop.call_soon_threadsafe(self._stop_all, LeaseLost("The lease could not be renewed in time."))
 
     def _stop_all(self, cause: StopRun) -> None:
         for task in list(self._running.values()):
@@ -173,6 +173,3 @@ class Host:
 
     def _load(self) -> tuple[int, bool]:
         return len(self._running), self._draining
-
-    def _on_loop(self, function: "partial[None] | object") -> "partial[None]":
-        return partial(self._loop.call_soon_threadsafe, function)  # type: ignore[arg-type]

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from apps.agents.definition import AgentBundle
-
 from apps.contexts.assembly.manifest import Manifest
 from apps.runs.limits import Spent, exhausted
 from apps.tools.definitions import MountRef, ToolCall

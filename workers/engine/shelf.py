@@ -7,19 +7,19 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
-from apps.agents.definition import AgentBundle
-from apps.agents.selectors import version_bundle
 from pydantic_ai import Agent, StructuredDict
 from pydantic_ai.settings import ModelSettings
 
+from apps.agents.definition import AgentBundle
+from apps.agents.selectors import version_bundle
 from apps.providers.factory import build_model
 from apps.providers.models import LanguageModel
 from apps.providers.prices import cost_usd
 from apps.tools.toolset import build_toolset, effects
-
+from workers.engine.assembling import AssemblingModel
 from workers.engine.durability import JournalDurability
 from workers.engine.session import Session
 from workers.engine.units import AGENT_NAME
@@ -74,12 +74,12 @@ class Shelf:
 def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Session, Any]:
     model = build_model(row)
     return Agent(
-        model,
+        AssemblingModel(model, tokenizer=row.tokenizer) if bundle.mounts else model,
         name=AGENT_NAME,
         deps_type=Session,
         output_type=StructuredDict(bundle.output_schema) if bundle.output_schema else str,
         instructions=bundle.instructions or None,
-        model_settings=ModelSettings(**bundle.settings),
+        model_settings=cast(ModelSettings, dict(bundle.settings)),
         toolsets=[build_toolset(bundle.tools)] if bundle.tools else [],
         capabilities=[
             JournalDurability(dict(effects(bundle.tools)), partial(_price, row), streaming=streaming),

@@ -12,12 +12,13 @@ from pydantic_ai.durable_exec import replay_scope
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, UserContent
 from pydantic_ai.run import AgentRunResult
 
-from apps.core import blobs, canonical
+from apps.core import blobs
 from apps.core.logs import log_fields
 from apps.runs.hooks import announce
 from apps.runs.models import Run
 from apps.runs.statements import MOVE
 from apps.runs.states import TERMINAL, StopReason
+from apps.runs.text import prompt_text
 from apps.runs.transitions import Move
 from workers.engine.claim import ClaimedRun
 from workers.engine.database import EnginePool, fetch_all, fetch_one, insist
@@ -122,10 +123,12 @@ class Slices:
 
     async def _built(self, run: ClaimedRun) -> BuiltAgent:
         fresh = self._shelf.fresh(run.agent_version_id, run.streaming)
-        return fresh or await self._threads.call(self._shelf.get, run.agent_version_id, run.streaming)
+        if fresh is not None:
+            return fresh
+        return await self._threads.call(self._shelf.get, run.agent_version_id, run.streaming)
 
     async def _prompt(self, run: ClaimedRun) -> str | Sequence[UserContent]:
-        text = run.input if isinstance(run.input, str) else canonical.dump(run.input).decode()
+        text = prompt_text(run.input)
         if not run.attachments:
             return text
         files = await self._threads.call(_files, run)

@@ -42,7 +42,9 @@ class FileSerializer(StrictSerializer):
 
     name = serializers.CharField(max_length=200)
     media_type = serializers.RegexField(r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100)
-    data = serializers.CharField(trim_whitespace=False, help_text="Base64, at most 5 MiB decoded.")
+    data = serializers.CharField(  # type: ignore[assignment]  # DRF takes fields off the class
+        trim_whitespace=False, help_text="Base64, at most 5 MiB decoded."
+    )
 
     def to_internal_value(self, data: Any) -> Attachment:
         value = super().to_internal_value(data)
@@ -64,13 +66,18 @@ class RunCreateSerializer(StrictSerializer):
     thread_id = serializers.UUIDField(required=False, allow_null=True, help_text="The conversation it continues.")
     limits = LimitsSerializer(required=False)
     metadata = serializers.DictField(required=False, help_text="Up to 50 keys of your own, to filter by.")
-    files = FileSerializer(many=True, required=False, max_length=MAX_FILES)
+    files = FileSerializer(many=True, required=False)
     mode = serializers.ChoiceField(
         MODES,
         default="background",
         help_text="`background` answers 202 at once; `wait` and `stream` answer 303 to the `live` server, which "
         "answers when the run has ended, or streams its events.",
     )
+
+    def validate_files(self, value: list[Attachment]) -> list[Attachment]:
+        if len(value) > MAX_FILES:
+            raise serializers.ValidationError("More than 20 files.", code="too_many_files")
+        return value
 
     def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > MAX_METADATA_KEYS:

@@ -20,6 +20,7 @@ from apps.runs import selectors, services
 from apps.runs.api import serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
 from apps.runs.exceptions import RunNotFound
+from apps.runs.manifests import step_context
 from apps.runs.models import Run, Thread
 from apps.runs.tickets import issue_ticket
 
@@ -122,8 +123,7 @@ class RunViewSet(WorkspaceViewSet):
     @action(detail=True, methods=["get"], url_path="steps/<int:n>/context", url_name="step-context")
     def step_context(self, request: Request, pk: UUID, n: int) -> Response:
         """The manifest of a model step: what was in the prompt, byte by byte, and what was left out and why."""
-        self._require(pk)
-        return Response(selectors.step_manifest(pk, n))
+        return Response(step_context(selectors.get_run(self.principal.workspace_id, pk), n))
 
     @extend_schema(
         parameters=[OpenApiParameter("after", int, description="Only events after this sequence number.")],
