@@ -61,7 +61,7 @@ def digest(token: Token, pepper_kid: str) -> bytes:
 @cache
 def _peppers(setting: str) -> dict[str, bytes]:
     """Peppers by their ids (8 hex digits of a hash), the active one first; CEF_API_KEY_PEPPER separates by commas."""
-    peppers = [item.strip().encode() for item in setting.split(",")]
+    peppers = [item.strip().encode() for item in setting.split(",") if item.strip()]
     return {hashlib.sha256(b"pepper id:" + pepper).hexdigest()[:8]: pepper for pepper in peppers}
 
 

@@ -65,7 +65,7 @@ def is_public(ip: IPAddress) -> bool:
 def is_internal(ip: IPAddress) -> bool:
     """Whether an operator who allows private addresses means this one: any but metadata services and odd ranges."""
     ip = getattr(ip, "ipv4_mapped", None) or ip
-    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved
+    odd = ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.is_reserved and not ip.is_loopback)
     return not odd and ip not in METADATA_SERVICES
 
 

@@ -27,7 +27,6 @@ from apps.core.renderers import FastJSONRenderer
 
 HEADER: Final = "Idempotency-Key"
 MAX_LENGTH: Final = 255
-_KEPT_HEADERS: Final = ("Location", "Content-Type")
 
 
 class IdempotencyInFlight(Conflict):
@@ -144,8 +143,10 @@ def _keep(attempt: Attempt, response: HttpResponse) -> None:
 
 
 def _headers(response: HttpResponse) -> dict[str, str]:
-    kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    return {"Content-Type": FastJSONRenderer.media_type, **kept}
+    # DRF renders after the handler, so its Response still carries Django's default content type here.
+    media_type = FastJSONRenderer.media_type if isinstance(response, Response) else response.headers["Content-Type"]
+    location = {"Location": response.headers["Location"]} if "Location" in response.headers else {}
+    return {"Content-Type": media_type, **location}
 
 
 def _aad(attempt: Attempt) -> str:

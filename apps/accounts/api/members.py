@@ -41,9 +41,10 @@ class MemberViewSet(mixins.ListModelMixin, WorkspaceViewSet):
     @extend_schema(summary="Give a member another role", request=RoleSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         membership = self.get_object()
-        body = RoleSerializer(data=request.data)
+        body = RoleSerializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        membership = services.change_role(membership, role=body.validated_data["role"], by=self.principal)
+        role = body.validated_data.get("role", membership.role)
+        membership = services.change_role(membership, role=role, by=self.principal)
         return Response(MemberSerializer(membership).data)
 
     @extend_schema(summary="Remove a member and all their API keys of this workspace", responses={204: None})

@@ -45,9 +45,10 @@ class ServiceAccountViewSet(mixins.ListModelMixin, WorkspaceViewSet):
     @extend_schema(summary="Give a service account another role", request=RoleSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         membership = self.get_object()
-        body = RoleSerializer(data=request.data)
+        body = RoleSerializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        membership = services.change_role(membership, role=body.validated_data["role"], by=self.principal)
+        role = body.validated_data.get("role", membership.role)
+        membership = services.change_role(membership, role=role, by=self.principal)
         return Response(ServiceAccountSerializer(membership).data)
 
     @extend_schema(summary="Remove a service account and its API keys", responses={204: None})

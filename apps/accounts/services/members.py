@@ -1,5 +1,6 @@
 """People in a workspace: who they are and what role they have."""
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from apps.accounts.models import Membership, User, Workspace
@@ -11,13 +12,12 @@ from apps.core.exceptions import Conflict
 
 @transaction.atomic
 def add_member(workspace: Workspace, *, email: str, role: Role, by: Principal | None = None) -> Membership:
-    """The person with this e-mail as a member.
+    """The person with this e-mail as a member; whoever has no account yet gets one without a password.
 
-    Whoever has no account yet gets one without a password, so that the answer does not tell who has. Raises
-    RoleTooHigh, or Conflict (`already_member`).
+    Raises RoleTooHigh, or Conflict (`already_member`).
     """
     refuse_above(by, role)
-    user, _ = User.objects.get_or_create(email=email.strip().lower())
+    user, _ = User.objects.get_or_create(email=email.strip().lower(), defaults={"password": make_password(None)})
     membership, created = Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
     if not created:
         raise Conflict("This person is a member already.", code="already_member")
