@@ -3,18 +3,24 @@
 import re
 import uuid
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from django.db.models import QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from apps.agents.definition import AgentBundle, Mount
+from apps.agents.definition import (
+    AgentBundle,
+    AgentDefinition,
+    ModelOptions,
+    Mount,
+    MountUse,
+    RunLimits,
+    ToolUse,
+)
 from apps.agents.exceptions import AgentArchived, AgentNotFound, AgentVersionNotFound
-from apps.agents.models import Access, Agent, AgentLabel, AgentVersion, ToolBinding
+from apps.agents.models import Access, Agent, AgentLabel, AgentVersion, ContextMount, ToolBinding
 from apps.tools.definitions import BoundTool
 from apps.tools.effects import Effect
-
-__all__ = ["AgentBundle", "Mount", "agent_by_name", "require_active", "resolve_version", "version_bundle"]
 
 DEFAULT_LABEL: Final = "production"
 BUNDLES_KEPT: Final = 2_000
@@ -46,16 +52,45 @@ def require_active(agent: Agent) -> None:
         raise AgentArchived(f"The agent {agent.slug} is archived.", slug=agent.slug)
 
 
-def agent_by_name(workspace_id: uuid.UUID, name: str) -> Agent:
-    """By slug or id. Raises AgentNotFound, also for agents of other workspaces."""
-    try:
-        lookup: dict[str, Any] = {"id": uuid.UUID(name)}
-    except ValueError:
-        lookup = {"slug": name}
-    agent = Agent.objects.filter(workspace_id=workspace_id, **lookup).first()
-    if agent is None:
-        raise AgentNotFound
-    return agent
+def agents_with_heads(agents: QuerySet[Agent]) -> QuerySet[Agent]:
+    """The agents with `newest_version` (a number or None) and their labels; two queries however many agents."""
+    newest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-number").values("number")[:1]
+    labels = AgentLabel.objects.select_related("version").only("agent_id", "name", "version__number")
+    return agents.annotate(newest_version=Subquery(newest)).prefetch_related(Prefetch("labels", labels))
+
+
+def version_numbered(agent: Agent, number: int) -> AgentVersion:
+    """Raises AgentVersionNotFound."""
+    version = agent.versions.select_related("model__provider").filter(number=number).first()
+    if version is None:
+        raise AgentVersionNotFound(f"The agent {agent.slug} has no version {number}.")
+    return version
+
+
+def definition_of(version: AgentVersion) -> AgentDefinition:
+    """The definition that was published, with every tool's version filled in; publishing it again changes nothing."""
+    mounts = version.mounts.select_related("context").order_by("position")
+    bindings = version.tool_bindings.select_related("tool_version__tool").order_by("position")
+    return AgentDefinition(
+        model=str(version.model),
+        instructions=version.instructions,
+        settings=ModelOptions.model_validate(version.settings),
+        output_schema=version.output_schema,
+        tools=tuple(_tool_use(binding) for binding in bindings),
+        mounts=tuple(_mount_use(mount) for mount in mounts),
+        limits=RunLimits.model_validate({"steps": None, **version.limits}),
+        streaming=version.streaming,
+        context_budget_tokens=version.context_budget_tokens,
+    )
+
+
+def _tool_use(binding: ToolBinding) -> ToolUse:
+    row = binding.tool_version
+    return ToolUse(name=row.tool.name, version=row.version, config=binding.config)
+
+
+def _mount_use(mount: ContextMount) -> MountUse:
+    return MountUse(context=mount.context.path, version=mount.version, access=_access(mount.access), share=mount.share)
 
 
 @lru_cache(maxsize=BUNDLES_KEPT)

@@ -1,5 +1,10 @@
 """Addresses of this app under `/api/v1/`."""
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.agents.api.views import AgentViewSet
+
+router = SimpleRouter(trailing_slash=False)
+router.register("agents", AgentViewSet, basename="agents")
+
+urlpatterns = router.urls

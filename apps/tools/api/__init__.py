@@ -1,1 +1,1 @@
-"""The REST API of this app."""
+"""The REST API of tools: reading what is registered."""

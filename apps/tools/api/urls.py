@@ -1,5 +1,10 @@
 """Addresses of this app under `/api/v1/`."""
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.tools.api.views import ToolViewSet
+
+router = SimpleRouter(trailing_slash=False)
+router.register("tools", ToolViewSet, basename="tools")
+
+urlpatterns = router.urls

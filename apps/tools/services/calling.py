@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError
 
 from apps.core.canonical import dump, load
 from apps.core.clock import Clock, SystemClock
-from apps.core.exceptions import CefError, Fault, LimitExceeded, Unavailable
+from apps.core.exceptions import CefError, Fault, InvalidInput, LimitExceeded, Unavailable
 from apps.tools.definitions import ToolCall, ToolDefinition
 from apps.tools.effects import Effect
 from apps.tools.exceptions import ToolFailed, ToolInputInvalid, ToolOutputInvalid, ToolTimeout
@@ -52,6 +52,8 @@ async def call_tool(
         raise _timeout(definition, seconds) if limit.expired() else _failure(definition, error) from error
     except ToolFailed:
         raise
+    except InvalidInput as error:
+        raise ToolInputInvalid(error.message, errors=error.errors) from error
     except CefError as error:
         raise ToolFailed(error.message, code=error.code, retryable=isinstance(error, _PASSING)) from error
     except Exception as error:  # a tool is foreign code: the run must go on whatever it raises
