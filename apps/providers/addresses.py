@@ -46,6 +46,8 @@ def refuse_denied(host: str, addresses: list[IPAddress], allowed: Allowed) -> No
 
 
 def _split(url: str) -> SplitResult:
+    if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
+        raise UnsafeAddress("The base URL may hold only printable ASCII, without spaces and backslashes.")
     try:
         parts = urlsplit(url)
         _ = parts.port  # odd ports are found only by asking

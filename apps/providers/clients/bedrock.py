@@ -45,17 +45,17 @@ def _client(provider: Provider) -> BedrockProvider:
     credentials = unseal(provider)
     token = credentials.pop("api_key", None)
     session = boto3.Session(
-        botocore_session=_BearerSession(token) if token else Session(session_vars=_ISOLATION),
+        botocore_session=_IsolatedSession(token),
         region_name=region,
         **credentials,
     )
-    config = _config(provider, signature_version="bearer" if token else None)
+    config = _config(provider, signature_version="bearer" if token else "v4")
     return BedrockProvider(
         bedrock_client=session.client("bedrock-runtime", config=config, endpoint_url=provider.base_url or None)
     )
 
 
-def _config(provider: Provider, *, signature_version: str | None) -> Config:
+def _config(provider: Provider, *, signature_version: str) -> Config:
     proxy = django_settings.CEF_EGRESS_PROXY
     return Config(
         read_timeout=provider.timeout_s,
@@ -68,15 +68,15 @@ def _config(provider: Provider, *, signature_version: str | None) -> Config:
     )
 
 
-class _BearerSession(Session):  # type: ignore[misc]  # botocore is untyped
-    """A session that signs with a Bedrock API key and looks for no other credentials."""
+class _IsolatedSession(Session):  # type: ignore[misc]  # botocore is untyped
+    """Knows the API key, or the AWS keys it is given later, and looks for no others."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str | None) -> None:
         super().__init__(session_vars=_ISOLATION)
         self._token = token
 
-    def get_auth_token(self, **_: object) -> FrozenAuthToken:
-        return FrozenAuthToken(self._token)
+    def get_auth_token(self, **_: object) -> FrozenAuthToken | None:
+        return FrozenAuthToken(self._token) if self._token else None
 
-    def get_credentials(self) -> None:
-        return None
+    def get_credentials(self) -> Any:
+        return None if self._token else super().get_credentials()
