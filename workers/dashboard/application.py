@@ -24,7 +24,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "max_workers": 500,
     "purge_offline_workers": 300,
     "persistent": False,
-    "inspect_timeout": 5000.0,
+    "inspect_timeout": 2000.0,
     "task_runtime_metric_buckets": [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0],
 }
 
