@@ -36,6 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
         _suite.start()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that pages were not tested in a browser."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "browser" in report.keywords]
+    if skipped:
+        line = f"NO BROWSER ON THIS MACHINE: {len(skipped)} tests of pages were skipped. `make browser` installs one."
+        terminalreporter.write_sep("!", line, red=True, bold=True)
+
+
 def _is_unit(argument: str) -> bool:
     path = (Path.cwd() / argument.partition("::")[0]).resolve()
     return path.is_relative_to(_ROOT / "tests" / "unit")

@@ -15,15 +15,15 @@ def prepare(environment: Mapping[str, str]) -> None:
     if unknown:
         raise LocalStackError(f"The database is newer than this code: it has {', '.join(unknown)}. Update the code.")
     owner = dict(environment) | {"DJANGO_SETTINGS_MODULE": "config.settings.owner"}
-    static = _manage("collectstatic", "--no-input", "--verbosity=0", environment=environment)
-    migrate = _manage("migrate", "--no-input", "--verbosity=0", environment=owner)
-    _require(migrate, "The migrations failed")
+    static = _python("manage.py", "collectstatic", "--no-input", "--verbosity=0", environment=environment)
+    schema = _python("-m", "workers.local.schema", environment=owner)
+    _require(schema, "The migrations failed")
     _require(static, "Collecting the static files failed")
 
 
-def _manage(*arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+def _python(*arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
