@@ -21,7 +21,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = request_id_of(request)
         request.request_id = request_id  # type: ignore[attr-defined]
-        with log_fields(request=request_id):
+        with log_fields(request_id=request_id):
             response = self.get_response(request)
         response["Request-Id"] = request_id
         return response
