@@ -1,0 +1,1 @@
+"""The `cef` command: speaks REST and imports nothing of the platform."""
