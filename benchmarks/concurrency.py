@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 
-from benchmarks.runs import seed
 from workers.local.private import PrivateStack, wait_for
 
 WAIT_S = 20
@@ -26,7 +25,7 @@ def main() -> None:
     stack = PrivateStack(fsync=True)
     try:
         stack.start_servers()
-        key = seed(stack, {"script": [{"text": "Done.", "latency_s": WAIT_S}]})
+        key = stack.seed({"script": [{"text": "Done.", "latency_s": WAIT_S}]})
         stack.start_web(threads=8)
         stack.start_runs(slots=runs)
         print(json.dumps(_measure(stack, key, runs)), flush=True)

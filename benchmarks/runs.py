@@ -10,15 +10,13 @@ import argparse
 import asyncio
 import json
 import statistics
-import subprocess
-import sys
 import time
 from typing import Any
 
 import httpx
 import psycopg
 
-from workers.local.private import ROOT, PrivateStack
+from workers.local.private import PrivateStack
 
 SCRIPT = [
     {"tool_calls": [{"name": "calculator", "args": {"expression": "6 * 7"}}]},
@@ -54,7 +52,7 @@ def main() -> None:
     stack = PrivateStack(fsync=True)
     try:
         stack.start_servers()
-        key = seed(stack, {"script": SCRIPT, "tools": ["calculator"]})
+        key = stack.seed({"script": SCRIPT, "tools": ["calculator"]})
         if arguments.old_runs:
             add_old_runs(stack, arguments.old_runs)
         stack.start_web(threads=8)
@@ -65,22 +63,6 @@ def main() -> None:
             print(json.dumps(_measure(stack, key, clients, arguments.runs * (1 if clients == 1 else 10))), flush=True)
     finally:
         stack.stop()
-
-
-def seed(stack: PrivateStack, spec: dict[str, Any]) -> str:
-    """The API key of a fresh workspace with the scripted agent."""
-    done = subprocess.run(
-        [sys.executable, "-m", "workers.local.seeding"],
-        input=json.dumps(spec),
-        env=stack.environment(),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"The stack was not seeded:\n{done.stderr}")
-    return str(json.loads(done.stdout.splitlines()[-1])["api_key"])
 
 
 def _measure(stack: PrivateStack, key: str, clients: int, runs: int) -> dict[str, Any]:

@@ -1,11 +1,38 @@
-"""Every Celery task: each names a row and calls one function."""
+"""Every Celery task: each names a row, or nothing, and calls one function. Queues follow the names."""
+
+from uuid import UUID
 
 from celery import shared_task
 
+from apps.contexts.documents.progress import ring_stalled_jobs
+from workers.batch.pipeline import advance_ingest
 from workers.engine.bootstep import current_host
+from workers.ops import garbage, sweeping
+
+_BATCH = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": 300, "soft_time_limit": 270}
 
 
 @shared_task(name="workers.runs.advance", ignore_result=True)
 def advance(run_id: str) -> None:
     """A run is waiting: take the next one. The id only says which run rang, for Flower."""
     current_host().advance()
+
+
+@shared_task(name="workers.batch.advance_ingest", ignore_result=True, **_BATCH)
+def advance_ingest_job(job_id: str) -> None:
+    """Bring some documents of an ingest job to their end."""
+    advance_ingest(UUID(job_id))
+
+
+@shared_task(name="workers.ops.sweep", ignore_result=True)
+def sweep() -> None:
+    """Every few seconds: what was lost, forgotten or stands still goes on."""
+    sweeping.sweep_runs()
+    sweeping.announce_finished()
+    ring_stalled_jobs()
+
+
+@shared_task(name="workers.ops.collect_garbage", ignore_result=True)
+def collect_garbage() -> None:
+    """Every hour: rows that served their time go."""
+    garbage.collect_garbage()

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.db.models.functions import Now
 from psycopg import OperationalError
 from pydantic_ai import Agent, BinaryContent
 from pydantic_ai.durable_exec import replay_scope
@@ -14,8 +13,7 @@ from pydantic_ai.run import AgentRunResult
 
 from apps.core import blobs
 from apps.core.logs import log_fields
-from apps.runs.hooks import announce
-from apps.runs.models import Run
+from apps.runs.services.announce import announce_run
 from apps.runs.statements import MOVE
 from apps.runs.states import TERMINAL, StopReason
 from apps.runs.text import prompt_text
@@ -148,7 +146,7 @@ class Slices:
             return
         self._publisher.event(move.run_id, row["event_seq"])
         if move.to in TERMINAL and parameters["announce"]:
-            await self._threads.call(_announce, move)
+            await self._threads.call(announce_run, move.run_id, move.to.value)
 
 
 def _files(run: ClaimedRun) -> list[BinaryContent]:
@@ -156,13 +154,3 @@ def _files(run: ClaimedRun) -> list[BinaryContent]:
         BinaryContent(blobs.load(run.workspace_id, bytes.fromhex(file["digest"])), media_type=file["media_type"])
         for file in run.attachments
     ]
-
-
-def _announce(move: Move) -> None:
-    """Tell the completion hooks; when one fails, the sweeper tries again."""
-    try:
-        announce(move.run_id, move.to.value)
-    except Exception:  # a hook is the user's code: whatever it raises must not touch the engine
-        logger.exception("A completion hook failed; it will be called again.")
-        return
-    Run.objects.filter(id=move.run_id).update(announced_at=Now())

@@ -1,6 +1,7 @@
 """A stack of real processes on ports of its own, for acceptance tests and benchmarks: start, kill, look at the logs."""
 
 import base64
+import json
 import os
 import secrets
 import shutil
@@ -11,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 import psutil
@@ -79,19 +80,14 @@ class PrivateStack:
         self.manage("migrate", "--verbosity", "0", settings="config.settings.owner")
         return self
 
+    def seed(self, spec: Mapping[str, Any]) -> str:
+        """A workspace with a scripted agent (see seeding.py); the text of its API key."""
+        printed = self._run("-m", "workers.local.seeding", text=json.dumps(spec))
+        return str(json.loads(printed.splitlines()[-1])["api_key"])
+
     def manage(self, *arguments: str, settings: str = "config.settings.test") -> str:
         """Run a management command to its end; what it printed. Raises with its words when it fails."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment() | {"DJANGO_SETTINGS_MODULE": settings},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"manage.py {arguments[0]} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        return self._run("manage.py", *arguments, settings=settings)
 
     def start_web(self, *, workers: int = 1, threads: int = 8) -> None:
         """The REST API; returns when it answers."""
@@ -135,6 +131,10 @@ class PrivateStack:
             )
         return self._processes[name]
 
+    def is_running(self, name: str) -> bool:
+        """Whether a process of this name was started and not ended."""
+        return name in self._processes
+
     def kill(self, name: str) -> None:
         """SIGKILL to the process and its children, as an OOM killer or a power cut would."""
         process = self._processes.pop(name)
@@ -166,6 +166,20 @@ class PrivateStack:
     def memory_mb(self, name: str) -> float:
         """Resident memory of a process."""
         return float(psutil.Process(self._processes[name].pid).memory_info().rss) / 1e6
+
+    def _run(self, *arguments: str, text: str = "", settings: str = "config.settings.test") -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment() | {"DJANGO_SETTINGS_MODULE": settings},
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     def _worker(self, name: str, queue: str, *flags: str) -> subprocess.Popen[bytes]:
         return self.spawn(name, "celery", "-A", "config", "worker", "-Q", queue, "-n", f"{name}@%h", *flags)

@@ -1,4 +1,4 @@
-"""Fills a private stack with one workspace, one key and one scripted agent: `python -m workers.local.seeding < spec.json`.
+"""Fills a private stack with a workspace, a key and a scripted agent: `python -m workers.local.seeding < spec.json`.
 
 The specification is a JSON object: `script` (see apps/providers/script.py), and optionally `tools` (names of built-in
 tools), `streaming`, `limits` and `instructions`. What the caller needs to know is printed as a JSON object.
