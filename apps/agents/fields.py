@@ -15,3 +15,7 @@ class OrderedJSONField(models.JSONField):
 
     def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
         return None if value is None else Json(value)
+
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        # The driver has decoded it already; Django asks it for text only where the column is jsonb.
+        return value

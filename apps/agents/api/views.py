@@ -32,7 +32,7 @@ from apps.agents.selectors import agents_with_heads, version_numbered
 _PUBLISH = OpenApiExample("Request", value=examples.DEFINITION, request_only=True)
 
 
-class AgentFilter(filters.FilterSet):
+class AgentFilter(filters.FilterSet):  # type: ignore[misc]  # the library has no types
     """Without `archived` a list holds the agents that are not."""
 
     archived = filters.BooleanFilter("archived_at", lookup_expr="isnull", exclude=True)

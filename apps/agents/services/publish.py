@@ -16,8 +16,9 @@ from apps.contexts.exceptions import ContextNotFound, VersionNotFound
 from apps.contexts.models import Context
 from apps.contexts.selectors import context_by_id, context_by_path, version_of
 from apps.core.canonical import digest
-from apps.core.exceptions import Fault
+from apps.core.exceptions import Fault, NotFound
 from apps.providers.models import LanguageModel
+from apps.providers.selectors import model_by_name
 from apps.tools.exceptions import InvalidSchema, ToolNotFound
 from apps.tools.models import ToolVersion
 from apps.tools.schemas import check_schema, compile_validator, faults
@@ -68,13 +69,11 @@ def _check(workspace_id: uuid.UUID, definition: AgentDefinition) -> _Checked:
 
 
 def _check_model(workspace_id: uuid.UUID, definition: AgentDefinition, checked: _Checked) -> None:
-    provider, _, name = definition.model.partition(":")
-    rows = LanguageModel.objects.select_related("provider").filter(workspace_id=workspace_id)
-    model = rows.filter(provider__slug=provider, name=name).first()
-    if model is None:
-        checked.refuse("/model", "model_not_found", f"There is no model {definition.model!r}; write provider:model.")
+    try:
+        checked.model = model = model_by_name(workspace_id, definition.model)
+    except NotFound as error:
+        checked.refuse("/model", error.code, error.message)
         return
-    checked.model = model
     if not (model.is_active and model.provider.enabled):
         checked.refuse("/model", "model_inactive", f"The model {definition.model} is switched off.")
 
