@@ -10,4 +10,4 @@ os.environ.setdefault("CEF_LIVE_URL", "http://127.0.0.1")
 os.environ.setdefault("DATABASE_URL", "postgresql://cef@127.0.0.1/cef")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1/0")
 
-from config.settings.base import *  # noqa: E402, F403
+from config.settings.base import *  # noqa: F403

@@ -3,15 +3,15 @@
 from typing import Any
 
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+
+from apps.accounts.admin.base import CefAdmin, WorkspaceAdmin
 
 
-class RunsAdmin(ModelAdmin):  # type: ignore[misc]  # the library has no types
-    """Read only."""
+class RecordsAdmin(CefAdmin):
+    """Rows that the engine writes: read only."""
 
     class Media:
         css = {"all": ["runs/runs.css"]}
-        js = ["runs/run.js"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -21,6 +21,10 @@ class RunsAdmin(ModelAdmin):  # type: ignore[misc]  # the library has no types
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class RunsAdmin(RecordsAdmin, WorkspaceAdmin):
+    """Rows that the engine writes for a workspace."""
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the visitor may cancel and resume runs."""

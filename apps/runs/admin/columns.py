@@ -1,9 +1,11 @@
-"""Cells of the list of runs."""
+"""Cells of the lists."""
 
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apps.runs.admin import words
-from apps.runs.models import Run
+from apps.runs.models import Run, WorkerProcess
 
 
 def worked(run: Run) -> str:
@@ -18,3 +20,10 @@ def tokens(run: Run) -> str:
     if not run.input_tokens and not run.output_tokens:
         return "—"
     return f"{words.count(run.input_tokens)} → {words.count(run.output_tokens)}"
+
+
+def lease(worker: WorkerProcess) -> SafeString:
+    """Whether the process may still hold runs."""
+    alive = worker.expires_at > timezone.now()
+    kind, word = ("succeeded", "alive") if alive else ("failed", "expired")
+    return format_html('<span class="cef-chip cef-chip-{}">{}</span>', kind, word)

@@ -139,4 +139,6 @@ def _waited(run: Run, now: datetime) -> timedelta | None:
 def _first_token(run: Run) -> timedelta | None:
     calls = Step.objects.filter(run_id=run.id, kind=StepKind.MODEL, first_token_ms__isnull=False).order_by("n")
     first = calls.values_list("started_at", "first_token_ms").first()
-    return None if first is None else first[0] - run.created_at + timedelta(milliseconds=first[1])
+    if first is None or first[1] is None:
+        return None
+    return first[0] - run.created_at + timedelta(milliseconds=first[1])

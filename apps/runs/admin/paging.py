@@ -1,9 +1,10 @@
 """Pages over tables that may hold millions of rows, where nobody waits for a full count."""
 
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, cast
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 
 CAP: Final = 5000
 """How many rows are counted and paged through; beyond that a filter finds what a page number cannot."""
@@ -14,4 +15,5 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no generic at run
 
     @cached_property
     def count(self) -> int:
-        return len(self.object_list.order_by("-pk").values_list("pk", flat=True)[:CAP])
+        rows = cast("QuerySet[Any]", self.object_list)
+        return len(rows.order_by("-pk").values_list("pk", flat=True)[:CAP])

@@ -1,16 +1,13 @@
 """The list of runs."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.decorators import action, display
 
-from apps.core.exceptions import CefError
 from apps.runs.admin import columns, words
 from apps.runs.admin.filters import PeriodFilter, StatusFilter, status_tabs
 from apps.runs.admin.paging import CappedPaginator
@@ -26,7 +23,12 @@ class RunAdmin(RunViews):
     """Newest first, without payloads and without counting millions of rows."""
 
     list_display = ["status_chip", "agent_name", "submitted", "worked", "steps", "tokens", "cost", "attempt"]
-    list_filter = [StatusFilter, ("agent", RelatedDropdownFilter), PeriodFilter]
+    list_filter = [
+        StatusFilter,
+        ("agent", RelatedDropdownFilter),
+        PeriodFilter,
+        ("workspace", RelatedDropdownFilter),
+    ]
     list_select_related = ["agent_version__agent"]
     list_per_page = 50
     show_full_result_count = False
@@ -46,52 +48,41 @@ class RunAdmin(RunViews):
         runs: QuerySet[Run] = super().get_queryset(request)
         return runs.defer(*PAYLOADS)
 
-    @display(description="Status")
+    @admin.display(description="Status")
     def status_chip(self, run: Run) -> SafeString:
         return status_chip(run.status)
 
-    @display(description="Agent")
+    @admin.display(description="Agent")
     def agent_name(self, run: Run) -> str:
         return str(run.agent_version)
 
-    @display(description="Submitted")
+    @admin.display(description="Submitted")
     def submitted(self, run: Run) -> SafeString | str:
         return ago(run.created_at)
 
-    @display(description="Duration")
+    @admin.display(description="Duration")
     def worked(self, run: Run) -> str:
         return columns.worked(run)
 
-    @display(description="Steps")
+    @admin.display(description="Steps")
     def steps(self, run: Run) -> int:
         return run.step_count
 
-    @display(description="Tokens in → out")
+    @admin.display(description="Tokens in → out")
     def tokens(self, run: Run) -> str:
         return columns.tokens(run)
 
-    @display(description="Cost")
+    @admin.display(description="Cost")
     def cost(self, run: Run) -> str:
         return words.usd(run.cost_usd)
 
-    @action(description="Cancel the selected runs", permissions=["operate"])
+    @admin.action(description="Cancel the selected runs", permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         who = origin(request)
-        self._each(request, queryset, "cancelled", lambda run: cancel_run(run.workspace_id, run.id, origin=who))
+        self.for_each(
+            request, queryset, lambda run: cancel_run(run.workspace_id, run.id, origin=who), "runs are being cancelled"
+        )
 
-    @action(description="Resume the selected runs", permissions=["operate"])
+    @admin.action(description="Resume the selected runs", permissions=["operate"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        self._each(request, queryset, "resumed", lambda run: resume_run(run.workspace_id, run.id))
-
-    def _each(self, request: HttpRequest, runs: QuerySet[Run], done: str, act: Callable[[Run], Any]) -> None:
-        """Act on each run by itself; what is refused is told and does not stop the others."""
-        refusals: list[str] = []
-        selected = list(runs)
-        for run in selected:
-            try:
-                act(run)
-            except CefError as error:
-                refusals.append(f"{run.id}: {error.message}")
-        messages.success(request, f"{len(selected) - len(refusals)} of {len(selected)} runs {done}.")
-        for refusal in refusals[:5]:
-            messages.warning(request, refusal)
+        self.for_each(request, queryset, lambda run: resume_run(run.workspace_id, run.id), "runs go on")

@@ -114,7 +114,8 @@ class RunViews(RunsAdmin):
         return self._act(request, run_id, lambda run: resume_run(run.workspace_id, run.id))
 
     def _path(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-        return path(route, self.admin_site.admin_view(view), name=f"runs_run_{name}")
+        guarded: Callable[..., HttpResponse] = self.admin_site.admin_view(view)
+        return path(route, guarded, name=f"runs_run_{name}")
 
     def _run(self, request: HttpRequest, run_id: UUID) -> Run:
         runs = self.get_queryset(request).defer(None).defer("messages").select_related("agent_version__agent", "thread")
@@ -160,7 +161,7 @@ class RunViews(RunsAdmin):
         try:
             run = act(run)
         except CefError as error:
-            messages.error(request, error.message)
+            self.tell(request, error)
         else:
             messages.success(request, f"The run is {'being cancelled' if run.cancel_requested_at else run.status}.")
         return HttpResponseRedirect(reverse("admin:runs_run_change", args=[run_id]))

@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from apps.runs.admin import words
 from apps.runs.admin.base import RunsAdmin
@@ -34,6 +34,7 @@ class ThreadAdmin(RunsAdmin):
     """The list of conversations, and one as it was spoken."""
 
     list_display = ["name", "opened", "run_count"]
+    list_filter = [("workspace", RelatedDropdownFilter)]
     search_fields = ["title"]
     list_per_page = 50
     show_full_result_count = False
@@ -45,15 +46,15 @@ class ThreadAdmin(RunsAdmin):
         threads: QuerySet[Thread] = super().get_queryset(request)
         return threads.annotate(runs_in_all=Count("runs"))
 
-    @display(description="Title")
+    @admin.display(description="Title")
     def name(self, thread: Thread) -> str:
         return str(thread)
 
-    @display(description="Opened")
+    @admin.display(description="Opened")
     def opened(self, thread: Thread) -> SafeString | str:
         return ago(thread.created_at)
 
-    @display(description="Runs")
+    @admin.display(description="Runs")
     def run_count(self, thread: Any) -> int:
         return int(thread.runs_in_all)
 
