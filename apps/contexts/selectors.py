@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Case, IntegerField, Q, QuerySet, When
 
 from apps.contexts.entries import EntryView, overlay
 from apps.contexts.exceptions import ContextNotFound, EntryNotFound, VersionNotFound
+from apps.contexts.kinds import ContentType
 from apps.contexts.models import Branch, Context, Entry, Version
 from apps.contexts.models.tree import MAIN
 from apps.contexts.paths import ancestors, in_subtree
 from apps.contexts.pins import Pin, Pins
+from apps.core import blobs, canonical
 
 _FIELDS = tuple(field.name for field in fields(EntryView))
 
@@ -100,6 +102,13 @@ def visible_entries(pins_by_mount: Mapping[uuid.UUID, Pins]) -> dict[uuid.UUID, 
     return {mount: overlay(pins, _through(pins, by_branch)) for mount, pins in pins_by_mount.items()}
 
 
+def effective_rows(pins: Pins) -> QuerySet[Entry]:
+    """What is visible through the pins, as rows that can be paged by `key` (which is unique among them)."""
+    place = Case(*(When(branch_id=pin.branch_id, then=n) for n, pin in enumerate(pins)), output_field=IntegerField())
+    nearest = Entry.objects.filter(_through_any(pins)).order_by("key", place).distinct("key").values("pk")
+    return Entry.objects.filter(pk__in=nearest, hidden=False)
+
+
 def effective_entries(context: Context, version: int | None = None) -> list[EntryView]:
     """The entries that a reader of the context sees, inherited ones included, sorted by key.
 
@@ -116,6 +125,12 @@ def entry_written(context_id: uuid.UUID, key: str, number: int) -> EntryView:
     if row is None:
         raise EntryNotFound(f"There is no entry {key!r} at version {number}.", key=key)
     return _view(row)
+
+
+def entry_content(entry: Entry) -> Any:
+    """The entry's string, or its JSON value. One query. Raises NotFound (`blob_not_found`)."""
+    data = blobs.load(entry.workspace_id, bytes(entry.digest))
+    return canonical.load(data) if entry.content_type == ContentType.JSON else data.decode()
 
 
 def reachable(workspace_id: uuid.UUID, context_ids: Iterable[uuid.UUID]) -> Q:
@@ -181,8 +196,12 @@ def _all_frozen(line: Iterable[_Seat], frozen: Mapping[uuid.UUID, int]) -> bool:
 def _entries_through(pins: set[Pin]) -> list[EntryView]:
     if not pins:
         return []
-    ranges = [Q(branch_id=pin.branch_id, valid_from__lte=pin.number, valid_to__gt=pin.number) for pin in pins]
-    return [_view(row) for row in Entry.objects.filter(reduce(or_, ranges)).values_list(*_FIELDS)]
+    return [_view(row) for row in Entry.objects.filter(_through_any(pins)).values_list(*_FIELDS)]
+
+
+def _through_any(pins: Iterable[Pin]) -> Q:
+    ranges = (Q(branch_id=pin.branch_id, valid_from__lte=pin.number, valid_to__gt=pin.number) for pin in pins)
+    return reduce(or_, ranges)
 
 
 def _through(pins: Pins, by_branch: Mapping[uuid.UUID, list[EntryView]]) -> Iterable[EntryView]:

@@ -1,1 +1,1 @@
-"""The REST API of this app."""
+"""Contexts, documents and their ingest over REST."""

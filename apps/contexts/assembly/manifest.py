@@ -13,8 +13,6 @@ from typing import Any, Final
 
 import orjson
 
-from apps.contexts.assembly.printing import Mode
-
 FORMAT: Final = 1
 MAX_DEPTH: Final = 16
 _MICRO: Final = 1_000_000
@@ -78,22 +76,29 @@ class Manifest:
     @cached_property
     def data(self) -> bytes:
         """Canonical JSON (RFC 8785: sorted ASCII keys, no floats), what is stored and hashed."""
-        value: dict[str, Any] = {
-            "format": FORMAT,
-            "tokenizer": self.tokenizer,
-            "budget": self.budget,
-            "tokens": self.tokens,
-            "items": [item.to_json() for item in self.items[self.kept_items :]],
-            "omitted": [item.to_json() for item in self.omitted[self.kept_omitted :]],
-        }
+        value = self._json(self.items[self.kept_items :], self.omitted[self.kept_omitted :])
         if self.base is not None:
             value |= {"base": self.base.hex(), "kept": [self.kept_items, self.kept_omitted]}
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole of it, for readers: whatever it shares with another manifest is written out."""
+        return self._json(self.items, self.omitted)
 
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of `data`."""
         return hashlib.sha256(self.data).digest()
+
+    def _json(self, items: Sequence[ManifestItem], omitted: Sequence[ManifestItem]) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "tokenizer": self.tokenizer,
+            "budget": self.budget,
+            "tokens": self.tokens,
+            "items": [item.to_json() for item in items],
+            "omitted": [item.to_json() for item in omitted],
+        }
 
     def continuing(self, previous: "Manifest | None") -> "Manifest":
         """The same manifest, written on top of an earlier one where they begin alike.
@@ -136,11 +141,6 @@ def read(data: bytes, fetch: Fetch) -> Manifest:
 def millionths(score: float) -> int:
     """A score as manifests keep it."""
     return round(score * _MICRO)
-
-
-def is_printed(item: ManifestItem) -> bool:
-    """Whether the item is in the prompt."""
-    return item.mode != Mode.OMITTED
 
 
 def _shared(mine: Sequence[ManifestItem], theirs: Sequence[ManifestItem]) -> int:
