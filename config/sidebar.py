@@ -49,6 +49,7 @@ GROUPS: Final = {
         Room("Members", "group", "accounts.Membership"),
         Room("Service accounts", "robot_2", "accounts.ServiceAccount"),
         Room("API keys", "key", "accounts.ApiKey"),
+        Room("Platform", "toggle_on", "accounts.PlatformState"),
     ),
 }
 

@@ -113,6 +113,7 @@ class ServiceAccount(WorkspaceModel):
 class Membership(WorkspaceModel):
     """The role of a user or a service account in a workspace."""
 
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="memberships")
     service_account = models.OneToOneField(
         ServiceAccount, on_delete=models.CASCADE, null=True, blank=True, related_name="membership"

@@ -6,5 +6,10 @@ LOGGING = {
     "formatters": {"line": {"()": "apps.core.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"httpx": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        # Answers of 4xx are the caller's news, not ours.
+        "django.request": {"level": "ERROR"},
+    },
 }

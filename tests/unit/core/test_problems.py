@@ -1,6 +1,7 @@
 """Each failure has one status, one code, and no internals."""
 
 import json
+from http import HTTPStatus
 
 import pytest
 from django.core import exceptions as django_errors
@@ -63,7 +64,7 @@ def test_details_and_faults_are_members_of_the_body() -> None:
     request.request_id = "r-1"  # type: ignore[attr-defined]
     assert problem_of(error).body(request) == {
         "type": "urn:problem-type:cef:invalid_input",
-        "title": "Unprocessable Entity",
+        "title": HTTPStatus(422).phrase,
         "status": 422,
         "detail": "No.",
         "instance": "/api/v1/runs",
