@@ -9,8 +9,6 @@ from workers.batch.pipeline import advance_ingest
 from workers.engine.bootstep import current_host
 from workers.ops import garbage, sweeping
 
-_BATCH = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": 300, "soft_time_limit": 270}
-
 
 @shared_task(name="workers.runs.advance", ignore_result=True)
 def advance(run_id: str) -> None:
@@ -18,7 +16,9 @@ def advance(run_id: str) -> None:
     current_host().advance()
 
 
-@shared_task(name="workers.batch.advance_ingest", ignore_result=True, **_BATCH)
+@shared_task(
+    name="workers.batch.advance_ingest", ignore_result=True, acks_late=True, time_limit=300, soft_time_limit=270
+)
 def advance_ingest_job(job_id: str) -> None:
     """Bring some documents of an ingest job to their end."""
     advance_ingest(UUID(job_id))

@@ -210,7 +210,10 @@ def run_export(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
 
 def _named(runs: QuerySet[Run], *columns: str) -> "QuerySet[Run, Any]":
     """The columns, with the names of the agent and its version."""
-    return runs.values(*columns, agent_slug=F("agent__slug"), version_number=F("agent_version__number"))
+    rows: QuerySet[Run, Any] = runs.values(
+        *columns, agent_slug=F("agent__slug"), version_number=F("agent_version__number")
+    )
+    return rows
 
 
 def _exported_step(row: dict[str, Any]) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def test_names_in_the_journal_are_pinned() -> None:
 @pytest.mark.parametrize("recorded", range(5))
 def test_a_crash_repeats_no_recorded_unit(recorded: int) -> None:
     world, store = World(), Store(dies_after=recorded)
-    with pytest.raises(BaseException) as died:  # noqa: PT011
+    with pytest.raises(BaseException) as died:
         execute(world, store)
     assert "Crash" in repr(died.value)
     before = [step.key for step in store.steps]
@@ -224,13 +224,13 @@ def test_results_reach_the_call_that_asked_whatever_their_order() -> None:
 
 def test_an_unsafe_tool_with_an_intent_is_not_called_again() -> None:
     world, store = World(), Store(dies_after=1)
-    with pytest.raises(BaseException) as died:  # noqa: PT011
+    with pytest.raises(BaseException) as died:
         execute(world, store, built=agent(world, Effect.UNSAFE))
     assert "Crash" in repr(died.value)
     assert (len(store.intents), world.tool_calls) == (3, ["3"])
     store.dies_after = 10**6
     again = World()
-    with pytest.raises(BaseException) as stopped:  # noqa: PT011
+    with pytest.raises(BaseException) as stopped:
         execute(again, store, claimed(attempt=2), built=agent(again, Effect.UNSAFE))
     assert "OutcomeUnknown" in repr(stopped.value)
     assert again.tool_calls == []
@@ -254,7 +254,7 @@ def test_a_zombie_stops_at_its_first_write() -> None:
 
 def test_a_budget_refuses_before_the_call() -> None:
     world = World()
-    with pytest.raises(BaseException) as stopped:  # noqa: PT011
+    with pytest.raises(BaseException) as stopped:
         execute(world, Store(), claimed(limits=Limits(steps=1)))
     assert "BudgetExceeded" in repr(stopped.value)
     assert BudgetExceeded.code == "budget_exceeded"

@@ -11,7 +11,7 @@ def test_it_works() -> None:
 
 
 def test_every_state_is_either_active_or_terminal() -> None:
-    assert ACTIVE | TERMINAL == frozenset(RunStatus)
+    assert frozenset(RunStatus) == ACTIVE | TERMINAL
     assert not ACTIVE & TERMINAL
 
 

@@ -209,4 +209,4 @@ def _answers(url: str) -> bool:
 def _cpu(pid: int) -> float:
     process = psutil.Process(pid)
     times = [member.cpu_times() for member in (process, *process.children(recursive=True))]
-    return sum(time.user + time.system for time in times)
+    return float(sum(time.user + time.system for time in times))

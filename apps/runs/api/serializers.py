@@ -22,7 +22,7 @@ MAX_METADATA_KEYS: Final = 50
 
 @extend_schema_field(OpenApiTypes.ANY)
 class AnyJSONField(serializers.JSONField):
-    """Text, number, object, list: any JSON value."""
+    """Text, number, object, list, null: any JSON value."""
 
 
 class LimitsSerializer(StrictSerializer):
@@ -160,7 +160,7 @@ class RunDetailSerializer(RunSerializer):
     """One run with its input and output."""
 
     input = AnyJSONField()
-    output = AnyJSONField(allow_null=True)
+    output = AnyJSONField()
     attachments = AttachmentSerializer(many=True)
     limits = serializers.DictField()
     streaming = serializers.BooleanField()
@@ -194,8 +194,8 @@ class StepSerializer(serializers.Serializer[Any]):
 class StepDetailSerializer(StepSerializer):
     """A step with what it was asked and what it answered."""
 
-    request = AnyJSONField(allow_null=True)
-    result = AnyJSONField(allow_null=True)
+    request = AnyJSONField()
+    result = AnyJSONField()
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -214,14 +214,14 @@ class EffectSerializer(serializers.Serializer[Any]):
     tool = serializers.CharField()
     state = serializers.ChoiceField([state.value for state in EffectState])
     settled_at = serializers.DateTimeField(allow_null=True)
-    result = AnyJSONField(allow_null=True)
+    result = AnyJSONField()
 
 
 class ExportedStepSerializer(StepDetailSerializer):
     """A step with everything that is stored of it."""
 
     key = serializers.CharField()
-    manifest = AnyJSONField(allow_null=True)
+    manifest = AnyJSONField()
 
 
 class RunExportSerializer(RunDetailSerializer):

@@ -60,6 +60,8 @@ def test_each_status_has_its_kind(status: int, kind: FailureKind) -> None:
         (UnexpectedModelBehavior("no choices"), FailureKind.MALFORMED),
         (ContentFilterError("filtered"), FailureKind.REJECTED),
         (TimeoutError(), FailureKind.TIMEOUT),
+        (AttributeError("'str' object has no attribute 'finish_reason'"), FailureKind.MALFORMED),
+        (KeyError("choices"), FailureKind.MALFORMED),
     ],
 )
 def test_each_exception_has_its_kind(error: Exception, kind: FailureKind) -> None:
@@ -67,9 +69,9 @@ def test_each_exception_has_its_kind(error: Exception, kind: FailureKind) -> Non
 
 
 def test_an_address_that_was_refused_while_connecting_is_final() -> None:
-    error = ModelConnectionError("m", "connection error")
-    error.__cause__ = UnsafeAddress("no")
-    assert classify(error).kind is FailureKind.REJECTED
+    wrapped = ModelConnectionError("m", "connection error")
+    wrapped.__cause__ = refused = UnsafeAddress("no")
+    assert classify(wrapped).kind is classify(refused).kind is FailureKind.REJECTED
 
 
 @pytest.mark.parametrize(
