@@ -72,7 +72,10 @@ class Persistence:
         self._patience = patience or Patience()
 
     async def send(self, request: Callable[[], Awaitable[T]]) -> T:
-        """The answer to a request that may be made again. Raises ProviderError of the last failure."""
+        """The answer to a request that may be made again.
+
+        Raises ProviderError of the last failure, and UnicodeEncodeError for a request that cannot be sent.
+        """
         attempt = 0
         while True:
             attempt += 1
@@ -81,6 +84,8 @@ class Persistence:
             try:
                 async with asyncio.timeout(min(self.endpoint.timeout_s, self._time_left())):
                     return await request()
+            except UnicodeEncodeError:  # of the request, and no answer that is misshapen
+                raise
             except CLIENT_ERRORS as error:
                 failure = classify(error)
                 pause = self._pause(failure, attempt)

@@ -103,7 +103,8 @@ class SharedMeter:
 
     def _book_shared(self, key: str, rate: Rate, longest_wait_s: float) -> float | None:
         arguments = [round(seconds * 1_000_000) for seconds in (rate.interval_s, rate.tolerance_s, longest_wait_s)]
-        wait = int(self._script(keys=[self._name(key)], args=arguments))
+        client = self._client()
+        wait = int(self._script(keys=[self._name(key)], args=arguments, client=client))
         if self._away_until > -math.inf:
             logger.info("Redis is back: provider rate limits are shared again.")
             self._away_until = -math.inf

@@ -1,9 +1,9 @@
 """A model that waits for its provider's rate limit and tries again as each failure deserves."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic_ai import RunContext
 from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponseStreamEvent
@@ -14,6 +14,9 @@ from pydantic_ai.settings import ModelSettings
 from apps.providers import calls
 from apps.providers.persistence import Persistence
 from apps.providers.retry import CLIENT_ERRORS, classify
+from apps.providers.sendable import sendable
+
+T = TypeVar("T")
 
 SERVED_BY: Final = "model"
 
@@ -39,8 +42,10 @@ class ResilientModel(WrapperModel):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        send = partial(self.wrapped.request, messages, model_settings, model_request_parameters)
-        response = await self._persistence.send(send)
+        async def ask(messages: list[ModelMessage]) -> ModelResponse:
+            return await self.wrapped.request(messages, model_settings, model_request_parameters)
+
+        response = await self._send(ask, messages)
         self._sign(response)
         return response
 
@@ -54,7 +59,7 @@ class ResilientModel(WrapperModel):
     ) -> AsyncGenerator[StreamedResponse]:
         async with AsyncExitStack() as stack:
 
-            async def open_stream() -> StreamedResponse:
+            async def open_stream(messages: list[ModelMessage]) -> StreamedResponse:
                 opening = self.wrapped.request_stream(messages, model_settings, model_request_parameters, run_context)
                 async with AsyncExitStack() as attempt:
                     response = await attempt.enter_async_context(opening)
@@ -62,9 +67,16 @@ class ResilientModel(WrapperModel):
                     stack.push_async_exit(attempt.pop_all())
                 return response
 
-            response = await self._persistence.send(open_stream)
+            response = await self._send(open_stream, messages)
             self._sign(response)
             yield response
+
+    async def _send(self, request: Callable[[list[ModelMessage]], Awaitable[T]], messages: list[ModelMessage]) -> T:
+        """Looking through every message for what cannot be sent is left to the rare case that something cannot."""
+        try:
+            return await self._persistence.send(partial(request, messages))
+        except UnicodeEncodeError:
+            return await self._persistence.send(partial(request, sendable(messages)))
 
     def _sign(self, response: ModelResponse | StreamedResponse) -> None:
         response.metadata = {**(response.metadata or {}), SERVED_BY: self._persistence.endpoint.label}

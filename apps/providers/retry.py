@@ -43,7 +43,9 @@ class FailureKind(StrEnum):
     REJECTED = "rejected"
 
 
-CLIENT_ERRORS: Final = (ModelAPIError, UnexpectedModelBehavior, TimeoutError)
+# What clients let out when an answer is not shaped as they expect.
+_MISSHAPEN: Final = (AttributeError, TypeError, LookupError, ValueError, AssertionError)
+CLIENT_ERRORS: Final = (ModelAPIError, UnexpectedModelBehavior, TimeoutError, UnsafeAddress, *_MISSHAPEN)
 PASSING: Final = frozenset({FailureKind.TIMEOUT, FailureKind.UNAVAILABLE, FailureKind.RATE_LIMITED})
 
 
@@ -83,7 +85,7 @@ class RetryPolicy:
         return self.attempts if kind in PASSING else 1
 
 
-def classify(error: ModelAPIError | UnexpectedModelBehavior | TimeoutError) -> Failure:
+def classify(error: Exception) -> Failure:
     """The failure that an exception of a provider's client (one of CLIENT_ERRORS) stands for."""
     if any(isinstance(cause, UnsafeAddress) for cause in _causes(error)):
         return Failure(FailureKind.REJECTED, "The provider's address is not one that the platform may connect to.")
@@ -93,7 +95,9 @@ def classify(error: ModelAPIError | UnexpectedModelBehavior | TimeoutError) -> F
         return Failure(FailureKind.REJECTED, "The provider's content filter stopped the answer.")
     if isinstance(error, UnexpectedModelBehavior):
         return Failure(FailureKind.MALFORMED, error.message)
-    return Failure(FailureKind.TIMEOUT, "No answer in time.")
+    if isinstance(error, TimeoutError):
+        return Failure(FailureKind.TIMEOUT, "No answer in time.")
+    return Failure(FailureKind.MALFORMED, "The answer does not have the expected shape.")
 
 
 def _api_failure(error: ModelAPIError) -> Failure:
