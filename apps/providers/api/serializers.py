@@ -9,7 +9,6 @@ from apps.core.serializers import StrictModelSerializer, StrictSerializer
 from apps.providers.api import examples
 from apps.providers.kinds import ProviderKind
 from apps.providers.models import EmbeddingModel, LanguageModel, Provider
-from apps.providers.script import SCRIPT_SCHEMA
 
 
 class CredentialsStateSerializer(serializers.Serializer[Provider]):
@@ -126,7 +125,7 @@ class LanguageModelSummarySerializer(serializers.ModelSerializer[LanguageModel])
         ]
 
 
-@extend_schema_field(SCRIPT_SCHEMA)
+@extend_schema_field({"type": ["array", "object"], "items": {"type": "object"}})
 class ScriptField(serializers.JSONField):
     """A script; the service checks it."""
 
