@@ -66,12 +66,14 @@ class AgentVersion(ImmutableModel):
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     model = models.ForeignKey("providers.LanguageModel", on_delete=models.PROTECT, related_name="agent_versions")
-    settings: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
+    settings: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict, blank=True)
     instructions = models.TextField(blank=True)
-    output_schema: "models.JSONField[dict[str, Any] | None, dict[str, Any] | None]" = OrderedJSONField(null=True)
-    limits: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
+    output_schema: "models.JSONField[dict[str, Any] | None, dict[str, Any] | None]" = OrderedJSONField(
+        null=True, blank=True
+    )
+    limits: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict, blank=True)
     streaming = models.BooleanField(default=False)
-    context_budget_tokens = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    context_budget_tokens = models.PositiveIntegerField(default=8_000, validators=[MinValueValidator(1)])
     digest = models.BinaryField(max_length=32)
     created_by_kind = models.CharField(max_length=20, blank=True, default="")
     created_by_id = models.UUIDField(null=True, blank=True)
@@ -91,7 +93,7 @@ class ToolBinding(ImmutableModel):
 
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.CASCADE, related_name="tool_bindings")
     tool_version = models.ForeignKey("tools.ToolVersion", on_delete=models.PROTECT, related_name="bindings")
-    config: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
+    config: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
