@@ -2,7 +2,9 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from django.db import connection, transaction
 
 from apps.core.exceptions import NotFound
 from apps.core.models import Blob
@@ -11,6 +13,7 @@ from apps.core.models import Blob
 def store(workspace_id: uuid.UUID, data: bytes) -> bytes:
     """Keep the bytes and return their SHA-256 (32 bytes). One INSERT that does nothing when they are already there."""
     digest = hashlib.sha256(data).digest()
+    _hold(workspace_id, shared=True)
     blob = Blob(workspace_id=workspace_id, digest=digest, size=len(data), data=data)
     Blob.objects.bulk_create([blob], ignore_conflicts=True)
     return digest
@@ -30,6 +33,8 @@ def store_many(workspace_id: uuid.UUID, contents: Sequence[bytes]) -> list[bytes
     # Sorted, so that two writers of the same contents never wait for each other in a circle.
     unique = sorted(zip(digests, contents, strict=True))
     blobs = [Blob(workspace_id=workspace_id, digest=digest, size=len(data), data=data) for digest, data in unique]
+    if blobs:
+        _hold(workspace_id, shared=True)
     Blob.objects.bulk_create(blobs, ignore_conflicts=True)
     return digests
 
@@ -38,3 +43,22 @@ def load_many(workspace_id: uuid.UUID, digests: Iterable[bytes]) -> dict[bytes, 
     """The bytes under these hashes, by hash, in one query; a hash that is not there is not in the answer."""
     rows = Blob.objects.filter(workspace_id=workspace_id, digest__in=set(digests)).values_list("digest", "data")
     return {bytes(digest): bytes(data) for digest, data in rows}
+
+
+@transaction.atomic
+def delete_unused(workspace_id: uuid.UUID, digests: Iterable[bytes], is_used: Callable[[bytes], bool]) -> None:
+    """Delete those of the bytes that nothing refers to any more, by the caller's word.
+
+    Waits for transactions that store bytes in this workspace, and makes new ones wait: whoever stored bytes and has not
+    committed yet may be about to refer to those that are there already.
+    """
+    _hold(workspace_id, shared=False)
+    unused = [digest for digest in set(digests) if not is_used(digest)]
+    Blob.objects.filter(workspace_id=workspace_id, digest__in=unused).delete()
+
+
+def _hold(workspace_id: uuid.UUID, *, shared: bool) -> None:
+    """Until the transaction ends, no bytes of the workspace are deleted (shared) or stored (not shared)."""
+    lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {lock}(hashtextextended(%s, 0))", [f"core.blobs:{workspace_id}"])  # noqa: S608

@@ -27,7 +27,7 @@ _SECRETS: Final = (
 
 
 def log_fields(**fields: Any) -> AbstractContextManager[None]:
-    """Put fields (`run`, `step`, `workspace`, `request_id`) on every line logged in this block, thread and coroutine."""
+    """Put fields (`run`, `step`, `workspace`, `request_id`) on every line logged in this block, by this coroutine."""
     return structlog.contextvars.bound_contextvars(**fields)
 
 

@@ -55,9 +55,19 @@ class ProblemAwareSchema(AutoSchema):
     """Names operations `<resource>_<action>` and documents problem+json and Idempotency-Key once for all."""
 
     def get_operation_id(self) -> str:
-        resource = getattr(self.view, "basename", None) or "_".join(self._tokenize_path())
-        action = getattr(self.view, "action", None) or self.method_mapping[self.method.lower()]
-        return f"{resource}_{_ACTIONS.get(action, action)}".replace("-", "_")
+        return f"{self._resource()}_{self._action()}".replace("-", "_")
+
+    def get_summary(self) -> str:
+        """What an operation is called that does not say so itself: "List runs", "Cancel run"."""
+        resource, action = (name.replace("-", " ").replace("_", " ") for name in (self._resource(), self._action()))
+        return f"{action} {resource if action == 'list' else resource.removesuffix('s')}".capitalize()
+
+    def _resource(self) -> str:
+        return getattr(self.view, "basename", None) or "_".join(self._tokenize_path())
+
+    def _action(self) -> str:
+        action: str = getattr(self.view, "action", None) or self.method_mapping[self.method.lower()]
+        return _ACTIONS.get(action, action)
 
     def _get_parameters(self) -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super()._get_parameters()

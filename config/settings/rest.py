@@ -25,6 +25,14 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    # Fields of the same name with other choices need names of their own.
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "apps.accounts.models.ROLE_CHOICES",
+        "ProviderKindEnum": "apps.providers.kinds.ProviderKind",
+        "EmbeddingKindEnum": "apps.providers.kinds.EmbeddingKind",
+        "EntryKindEnum": "apps.contexts.kinds.EntryKind",
+        "StepKindEnum": ["model", "tool", "other"],
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -160,6 +160,7 @@ class NewApiKeySerializer(StrictSerializer):
         return attrs
 
 
+@extend_schema_serializer(examples=examples.answer({"intake_paused_at": None}))
 class PlatformSerializer(serializers.Serializer[Any]):
     """The platform's switches."""
 

@@ -78,6 +78,13 @@ def test_a_failed_answer_leaves_no_effect_and_is_not_stored(client: APIClient, n
     assert names() == ["now good"]
 
 
+def test_a_name_that_is_taken_is_a_conflict_and_leaves_nothing(client: APIClient) -> None:
+    post(client, "k1")
+    answer = post(client, "k2")
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_exists")
+    assert [row.key for row in IdempotencyKey.objects.all()] == ["k1"]
+
+
 def test_the_same_key_of_another_principal_is_another_key(
     client: APIClient, stranger: APIClient, member: Membership
 ) -> None:
