@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db.models import F
 
-from apps.contexts.assembly.printing import body
+from apps.contexts.assembly.printing import body, text_digest
 from apps.contexts.changes import Change, Hide, Put, Remove
 from apps.contexts.exceptions import InvalidChange
 from apps.contexts.kinds import ContentType, EntryKind, Source
@@ -127,6 +127,7 @@ def _columns(put: Put) -> dict[str, Any]:
         "source": put.source,
         "content_type": put.content_type,
         "summary": put.summary,
+        "summary_digest": text_digest(put.summary) if put.summary else None,
         "hidden": False,
         "priority": put.priority,
         "pinned": put.pinned,
@@ -154,6 +155,7 @@ _HIDDEN: Final[dict[str, Any]] = {
     "content_type": ContentType.TEXT,
     "size": 0,
     "summary": "",
+    "summary_digest": None,
     "hidden": True,
     "priority": 0,
     "pinned": False,

@@ -13,7 +13,7 @@ from django.db.models import Case, IntegerField, Q, QuerySet, When
 from apps.contexts.entries import EntryView, overlay
 from apps.contexts.exceptions import ContextNotFound, EntryNotFound, VersionNotFound
 from apps.contexts.kinds import ContentType
-from apps.contexts.models import Branch, Context, Entry, Version
+from apps.contexts.models import Branch, Context, DocumentRevision, Entry, IngestItem, Version
 from apps.contexts.models.tree import MAIN
 from apps.contexts.paths import ancestors, in_subtree
 from apps.contexts.pins import Pin, Pins
@@ -138,6 +138,16 @@ def reachable(workspace_id: uuid.UUID, context_ids: Iterable[uuid.UUID]) -> Q:
     paths = Context.objects.filter(workspace_id=workspace_id, id__in=set(context_ids)).values_list("path", flat=True)
     scopes = [in_subtree(path) | Q(path__in=ancestors(path)) for path in paths]
     return Q(workspace_id=workspace_id) & reduce(or_, scopes, Q(pk__in=[]))
+
+
+def keeps_content(workspace_id: uuid.UUID, digest: bytes) -> bool:
+    """Whether the bytes under this hash belong to an entry, its summary, or a document, of whichever version."""
+    own = Q(workspace_id=workspace_id)
+    return (
+        Entry.objects.filter(own, Q(digest=digest) | Q(summary_digest=digest)).exists()
+        or DocumentRevision.objects.filter(own, Q(digest=digest) | Q(text_digest=digest)).exists()
+        or IngestItem.objects.filter(own, digest=digest).exists()
+    )
 
 
 def _one(condition: Q) -> Context:

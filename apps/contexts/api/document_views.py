@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from apps.accounts.api.views import WorkspaceViewSet
 from apps.accounts.permissions import Permission
+from apps.accounts.scoping import get_visible
 from apps.contexts.api.document_serializers import (
     DocumentFileSerializer,
     DocumentSerializer,
@@ -28,7 +29,7 @@ from apps.contexts.api.document_serializers import (
 from apps.contexts.documents.selectors import document_text
 from apps.contexts.documents.services import delete_document, ingest
 from apps.contexts.documents.values import Upload
-from apps.contexts.models import Document, IngestItem, IngestJob
+from apps.contexts.models import Document, IngestJob
 from apps.contexts.selectors import context_by_id
 from apps.contexts.states import DocumentState, ItemState, JobState
 from apps.core.parsers import StrictJSONParser
@@ -138,8 +139,8 @@ class IngestJobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Workspa
     @extend_schema(summary="List the documents of a job", responses=IngestItemSerializer(many=True))
     @action(detail=True, filterset_class=IngestItemFilter)
     def items(self, request: Request, **kwargs: Any) -> Response:
-        job = super(WorkspaceViewSet, self).get_queryset().filter(workspace_id=self.principal.workspace_id)
-        rows = IngestItem.objects.filter(job__in=job.filter(pk=kwargs["pk"])).select_related("document")
+        job = get_visible(IngestJob, self.principal, pk=kwargs["pk"])
+        rows = job.items.select_related("document")
         page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(IngestItemSerializer(page, many=True).data)
 

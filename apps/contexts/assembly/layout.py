@@ -5,14 +5,13 @@ does. In the tail the best items stand at the edges, where models read best (Liu
 question stands last.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from apps.contexts.assembly.candidates import Candidate, Layer, rank
 from apps.contexts.assembly.manifest import Manifest, ManifestItem, millionths
 from apps.contexts.assembly.packing import Omitted, Packing, Placed
-from apps.contexts.assembly.printing import Mode
+from apps.contexts.assembly.printing import Mode, text_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def _left_out(omitted: Omitted) -> ManifestItem:
 
 def _item(candidate: Candidate, mode: Mode, reason: str, tokens: int, span: tuple[int, int] | None) -> ManifestItem:
     summary = mode is Mode.SUMMARY
-    digest = hashlib.sha256(candidate.summary.encode()).digest() if summary else candidate.digest
+    digest = text_digest(candidate.summary) if summary else candidate.digest
     return ManifestItem(
         ref=candidate.ref,
         source=candidate.source.value,

@@ -100,6 +100,7 @@ class Entry(WorkspaceModel):
     digest = models.BinaryField(max_length=32)
     size = models.PositiveIntegerField(help_text="Bytes of the content.")
     summary = models.TextField(blank=True)
+    summary_digest = models.BinaryField(max_length=32, null=True, help_text="SHA-256 of the summary, if there is one.")
     hidden = models.BooleanField(default=False)
     priority = models.SmallIntegerField(default=0)
     pinned = models.BooleanField(default=False)
@@ -121,6 +122,11 @@ class Entry(WorkspaceModel):
         indexes = [
             models.Index(fields=["branch", "valid_to", "valid_from"], name="entry_validity"),
             models.Index(fields=["workspace", "digest"], name="entry_content"),
+            models.Index(
+                fields=["workspace", "summary_digest"],
+                condition=Q(summary_digest__isnull=False),
+                name="entry_summary",
+            ),
         ]
 
     def __str__(self) -> str:
