@@ -48,7 +48,7 @@ def test_one_query_answers(three_versions: Agent, reference: str) -> None:
         connection,
     ) as queries:
         version = resolve_version(three_versions.workspace_id, reference)
-        assert version.agent.slug == "helper"
+        assert (version.agent_id, version.limits, version.streaming) == (three_versions.id, {"steps": 50}, False)
     assert len(queries) == 1
 
 
