@@ -14,6 +14,7 @@ from rich.table import Table
 
 from workers.local import environment as environments
 from workers.local import stack
+from workers.local.demo import demo as run_demo
 from workers.local.doctor import examine
 from workers.local.exceptions import LocalStackError
 from workers.local.findings import Verdict
@@ -59,6 +60,12 @@ def up(detach: bool) -> None:
         console.print("\nStopping …")
     finally:
         stack.down(place)
+
+
+@main.command()
+def demo() -> None:
+    """Start the stack, make the example and run it; `down` stops the stack."""
+    run_demo(home(), console)
 
 
 @main.command()

@@ -28,6 +28,16 @@ class Home:
         return self.root / "environment.json"
 
     @property
+    def demo(self) -> Path:
+        """E-mail, password and API key of the demo, mode 0600."""
+        return self.root / "demo.json"
+
+    @property
+    def cli(self) -> Path:
+        """Where the `cef` command finds this stack's address and key, mode 0600."""
+        return self.root / "cli.json"
+
+    @property
     def logs(self) -> Path:
         """One log per process."""
         return self.root / "log"

@@ -1,7 +1,7 @@
 """The embedded language model: llama.cpp's OpenAI-compatible server in this process, with SmolLM2-135M's weights.
 
-Measured on 2 cores: up in 0.4 s, reads 440 prompt tokens/s, writes 90 tokens/s, 350 MB resident. Its threads sleep where
-OpenMP's default is to spin: beside two busy processes that made 32 tokens/s of 0.4.
+Measured on 2 cores: up in 0.4 s, reads 440 prompt tokens/s, writes 90 tokens/s, 350 MB resident. Its threads sleep
+where OpenMP's default is to spin: beside two busy processes that made 32 tokens/s of 0.4.
 """
 
 import os
@@ -10,11 +10,11 @@ import threading
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import xllamacpp  # noqa: E402 - the library reads the variable when it is loaded
+import xllamacpp
 
-from workers.local.ports import HOST  # noqa: E402
-from workers.local.processes import die_with_parent  # noqa: E402
-from workers.local.weights import CONTEXT_TOKENS, MODEL_NAME, weights  # noqa: E402
+from workers.local.ports import HOST
+from workers.local.processes import die_with_parent
+from workers.local.weights import CONTEXT_TOKENS, MODEL_NAME, weights
 
 _PARALLEL = 2
 _MOST_THREADS = 4

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import psutil
 
@@ -48,18 +48,18 @@ def wheels() -> Iterator[Finding]:
 def servers(home: Home, user: Mapping[str, str]) -> Iterator[Finding]:
     """Whether PostgreSQL and Valkey run here, unless the user has their own."""
     account, data = server_account(), data_home(home.root)
-    checks = {
-        "postgres": ("DATABASE_URL", lambda: postgres_programs(data / "postgres" / "programs", account).folder),
-        "valkey": ("REDIS_URL", lambda: valkey_program(data / "valkey" / "programs", account)),
-    }
-    for part, (variable, look) in checks.items():
-        if user.get(variable):
-            yield note(part, f"{variable} is set: the embedded server is not used.")
-            continue
-        try:
-            yield fine(part, f"{look()}" + (f", as {account.name}" if account else ""))
-        except LocalStackError as error:
-            yield wrong(part, str(error))
+    postgres, valkey = data / "postgres" / "programs", data / "valkey" / "programs"
+    yield _server("postgres", "DATABASE_URL", user, lambda: postgres_programs(postgres, account).folder)
+    yield _server("valkey", "REDIS_URL", user, lambda: valkey_program(valkey, account))
+
+
+def _server(part: str, variable: str, user: Mapping[str, str], look: Callable[[], Path]) -> Finding:
+    if user.get(variable):
+        return note(part, f"{variable} is set: the embedded server is not used.")
+    try:
+        return fine(part, str(look()))
+    except LocalStackError as error:
+        return wrong(part, str(error))
 
 
 def disk(home: Home) -> Finding:
