@@ -51,6 +51,7 @@ class LabelsInline(RecordsInline):
     model = Label
     fields = ["name", "version", "protected"]
     readonly_fields = fields
+    ordering = ["name"]
 
 
 @admin.register(Context)
