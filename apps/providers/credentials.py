@@ -39,7 +39,7 @@ class SealedCredentials:
 
 def seal(provider: Provider, values: Mapping[str, str]) -> SealedCredentials:
     """The credentials as they are stored in this provider's row. Raises InvalidCredentials."""
-    _check(provider.kind, values)
+    check_credentials(provider.kind, values)
     plain = json.dumps(dict(values), sort_keys=True).encode()
     secret = values.get("api_key") or values["aws_secret_access_key"]
     return SealedCredentials(
@@ -64,7 +64,8 @@ def reseal(provider: Provider) -> str:
     return keyring.encrypt(keyring.decrypt(provider.credentials, aad=_aad(provider)), aad=_aad(provider))
 
 
-def _check(kind: str, values: Mapping[str, str]) -> None:
+def check_credentials(kind: str, values: Mapping[str, str]) -> None:
+    """Raises InvalidCredentials when a provider of this kind takes others."""
     accepted = _ACCEPTED[kind]
     if frozenset(values) not in accepted:
         forms = " or ".join(" + ".join(sorted(form)) for form in accepted) or "none"

@@ -34,13 +34,14 @@ class ConnectionReport:
 
 
 def test_connection(provider: Provider, model: LanguageModel | None = None) -> ConnectionReport:  # noqa: PT028
-    """Send one request to the model, or to the provider's first one, and wait 10 s at most. Never raises for a failure.
+    """Send one request to this model of the provider, or to its first one, and wait 10 s at most. No failure is raised.
 
     Not for async code: it runs an event loop of its own.
     """
     model = model or provider.models.order_by("-is_active", "id").first()
     if model is None:
         return ConnectionReport(False, 0, "The provider has no model to ask yet.", "no_model")
+    model.provider = provider  # the row at hand, and no query once the loop runs
     started = time.monotonic()
     try:
         asyncio.run(_ask(model, deadline=started + LIMIT_S))

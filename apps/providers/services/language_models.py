@@ -35,7 +35,7 @@ class ModelFields(TypedDict, total=False):
 def create_model(provider: Provider, **fields: Unpack[ModelFields]) -> LanguageModel:
     """A model of the provider. Raises ValidationError, InvalidInput, InvalidScript, FallbackRefused."""
     model = LanguageModel(workspace_id=provider.workspace_id, provider=provider, **fields)
-    _check(model)
+    check_model(model)
     model.save()
     return model
 
@@ -46,7 +46,7 @@ def update_model(model: LanguageModel, **fields: Unpack[ModelFields]) -> Languag
     model = LanguageModel.objects.select_for_update(of=("self",)).select_related("provider").get(pk=model.pk)
     for name, value in fields.items():
         setattr(model, name, value)
-    _check(model)
+    check_model(model)
     model.save()
     return model
 
@@ -59,7 +59,8 @@ def delete_model(model: LanguageModel) -> None:
         raise InUse(f"The model {model} is still in use; switch it off instead.") from None
 
 
-def _check(model: LanguageModel) -> None:
+def check_model(model: LanguageModel) -> None:
+    """Raises ValidationError, InvalidInput, InvalidScript, FallbackRefused. With a fallback it needs a transaction."""
     model.full_clean()
     model_options(model.settings)
     if model.provider.kind == ProviderKind.SCRIPTED:

@@ -30,25 +30,31 @@ class ProviderFields(TypedDict, total=False):
 def create_provider(workspace_id: UUID, *, slug: str, kind: str, **fields: Unpack[ProviderFields]) -> Provider:
     """A provider without credentials. Raises ValidationError, UnsafeAddress, InvalidInput."""
     provider = Provider(workspace_id=workspace_id, slug=slug, kind=kind, **({"name": slug} | fields))
-    _check(provider)
+    check_provider(provider)
     provider.save()
     return provider
 
 
-@transaction.atomic
 def update_provider(provider: Provider, **fields: Unpack[ProviderFields]) -> Provider:
     """The provider with these fields changed.
 
     Credentials are dropped when the address comes to name another server, so that nobody can have them sent elsewhere.
     Raises as `create_provider` does.
     """
+    if "base_url" in fields:
+        _check_address(fields["base_url"], provider.kind)
+    return _updated(provider, fields)
+
+
+@transaction.atomic
+def _updated(provider: Provider, fields: ProviderFields) -> Provider:
     provider = Provider.objects.select_for_update().get(pk=provider.pk)
     before = _origin(provider.base_url)
     for name, value in fields.items():
         setattr(provider, name, value)
     if _origin(provider.base_url) != before:
         _drop_credentials(provider)
-    _check(provider)
+    _check_fields(provider)
     provider.save()
     return provider
 
@@ -97,14 +103,23 @@ def _rotate(provider_id: UUID) -> int:
     return 1
 
 
-def _check(provider: Provider) -> None:
+def check_provider(provider: Provider) -> None:
+    """Raises ValidationError, InvalidInput, UnsafeAddress. May ask the resolver."""
+    _check_fields(provider)
+    _check_address(provider.base_url, provider.kind)
+
+
+def _check_fields(provider: Provider) -> None:
     provider.full_clean()
     provider_options(provider.settings)
-    if not provider.base_url:
+
+
+def _check_address(url: str, kind: str) -> None:
+    if not url:
         return
-    if provider.kind == ProviderKind.SCRIPTED:
+    if kind == ProviderKind.SCRIPTED:
         raise UnsafeAddress("A scripted provider has no address.")
-    check_base_url(provider.base_url, kind=provider.kind)
+    check_base_url(url, kind=kind)
 
 
 def _drop_credentials(provider: Provider) -> None:
