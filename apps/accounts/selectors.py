@@ -4,11 +4,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import cast
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from apps.accounts.models import ApiKey, Membership, PlatformState, ServiceAccount, User, Workspace
+from apps.accounts.models import ApiKey, Membership, PlatformState, ServiceAccount, User
 from apps.accounts.permissions import KEY_SCOPES, ROLE_PERMISSIONS, STAFF_PERMISSIONS, Permission, Role
 from apps.accounts.principals import Principal
 from apps.accounts.scoping import get_visible, visible
@@ -114,12 +115,19 @@ def platform_pause() -> datetime | None:
     return PlatformState.objects.values_list("intake_paused_at", flat=True).first()
 
 
+# Every submitted run asks this.
+_INTAKE_PAUSE = """
+    SELECT least((SELECT intake_paused_at FROM accounts_platformstate),
+                 (SELECT intake_paused_at FROM accounts_workspace WHERE id = %s))
+"""
+
+
 def intake_pause(workspace_id: uuid.UUID) -> datetime | None:
     """Since when new runs are refused, by the platform or the workspace; None while they are taken. One query."""
-    platform = PlatformState.objects.values_list("intake_paused_at", flat=True)
-    workspace = Workspace.objects.filter(pk=workspace_id).values_list("intake_paused_at", flat=True)
-    pauses = [paused_at for paused_at in platform.union(workspace, all=True) if paused_at is not None]
-    return min(pauses, default=None)
+    with connection.cursor() as cursor:
+        cursor.execute(_INTAKE_PAUSE, [workspace_id])
+        (paused_at,) = cursor.fetchone() or (None,)
+    return cast("datetime | None", paused_at)
 
 
 def _held_by(principal: Principal) -> Q:

@@ -61,4 +61,4 @@ def _hold(workspace_id: uuid.UUID, *, shared: bool) -> None:
     """Until the transaction ends, no bytes of the workspace are deleted (shared) or stored (not shared)."""
     lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {lock}(hashtextextended(%s, 0))", [f"core.blobs:{workspace_id}"])  # noqa: S608
+        cursor.execute(f"SELECT {lock}(hashtextextended(%s, 0))", [f"core.blobs:{workspace_id}"])

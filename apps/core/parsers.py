@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
+from itertools import accumulate
 from typing import IO, Any, Final, NoReturn
 
 from django.conf import settings
@@ -14,6 +16,10 @@ from apps.core.pointers import escape
 MAX_DEPTH: Final = 100
 _INTEGERS: Final = range(-(2**63), 2**63)
 _INTEGER_DIGITS: Final = 20
+_OPENING: Final = frozenset(b"[{")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+# Possessive, and content with a missing end: linear whatever it is given.
+_STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 class StrictJSONParser(BaseParser):
@@ -38,14 +44,12 @@ def read_json(body: bytes) -> Any:
     `number_out_of_range` (an integer beyond 64 bits, a float beyond double precision), `json_too_deep`, or
     `invalid_text` (NUL and lone surrogates, which PostgreSQL cannot store).
     """
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(body)
     try:
         value = _DECODER.decode(body.decode())
-    except RecursionError:
-        _refuse_depth()
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise MalformedRequest(f"The body is not JSON: {error}.", code="malformed_json") from error
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-        _check_depth(value)
     if b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body:
         _check_text(value)
     return value
@@ -82,23 +86,12 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _containers(outer)]
-        if not level:
-            return
-    _refuse_depth()
-
-
-def _containers(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        yield from (item for item in inner if isinstance(item, dict | list))
-
-
-def _refuse_depth() -> NoReturn:
-    raise MalformedRequest(f"JSON may be nested {MAX_DEPTH} levels deep.", code="json_too_deep", limit=MAX_DEPTH)
+def _check_depth(body: bytes) -> None:
+    """Measure the nesting before anything recurses into it: what a deep stack does depends on thread and platform."""
+    brackets = _STRINGS.sub(b"", body).translate(None, _NO_BRACKETS)
+    if max(accumulate(1 if bracket in _OPENING else -1 for bracket in brackets), default=0) > MAX_DEPTH:
+        message = f"JSON may be nested {MAX_DEPTH} levels deep."
+        raise MalformedRequest(message, code="json_too_deep", limit=MAX_DEPTH)
 
 
 def _check_text(value: Any, pointer: str = "") -> None:

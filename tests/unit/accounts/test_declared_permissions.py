@@ -58,8 +58,13 @@ def test_no_view_replaces_the_check() -> None:
     assert [view for _, view, _ in actions() if view.permission_classes != [HasDeclaredPermission]] == []
 
 
+READS_BY_POST = {("ContextViewSet", "assemble")}
+
+
 def test_writing_never_needs_only_a_permission_to_read() -> None:
     for route, pattern in patterns(get_resolver()):
         for method, action in getattr(pattern.callback, "actions", {}).items():
-            if route.startswith("api/v1/") and method not in {"get", "head"}:
-                assert not str(declared(pattern.callback.cls, action)).endswith(":read"), (route, action)
+            view = getattr(pattern.callback, "cls", object)
+            reads = method in {"get", "head"} or (view.__name__, action) in READS_BY_POST
+            if route.startswith("api/v1/") and not reads:
+                assert not str(declared(view, action)).endswith(":read"), (route, action)

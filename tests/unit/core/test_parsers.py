@@ -66,6 +66,18 @@ def test_a_hundred_thousand_levels_are_refused_at_once(opening: bytes) -> None:
     assert time.monotonic() - started < 2.0
 
 
+def test_brackets_in_text_are_not_depth() -> None:
+    text = "[" * 500 + '\\"' + "{" * 500
+    assert read_json(b'["%s", "\\\\", "["]' % text.encode()) == ["[" * 500 + '"' + "{" * 500, "\\", "["]
+
+
+@pytest.mark.parametrize("body", [b'"' + b'\\"' * 2_000_000, b'[{"' * 1_000_000, b"[]" * 2_000_000, b"]" * 4_000_000])
+def test_four_hostile_megabytes_are_refused_in_seconds(body: bytes) -> None:
+    started = time.monotonic()
+    assert code_of(body) in {"malformed_json", "json_too_deep"}
+    assert time.monotonic() - started < 5.0
+
+
 def test_text_that_cannot_be_stored_is_refused_with_its_place() -> None:
     with pytest.raises(MalformedRequest) as caught:
         read_json(b'{"a/b": [{"text": "x\\u0000y"}]}')
