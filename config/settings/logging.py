@@ -1,5 +1,8 @@
 """Logs: one line an event on standard error, with the run, step and workspace it belongs to."""
 
+# A line for each request or task says nothing that events, metrics and our own lines do not.
+_TALKATIVE = ("httpx", "httpx2", "celery.app.trace", "celery.worker.strategy")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
