@@ -10,8 +10,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        "httpx": {"level": "WARNING"},
-        "httpx2": {"level": "WARNING"},
+        **{name: {"level": "WARNING"} for name in _TALKATIVE},
         # Answers of 4xx are the caller's news, not ours.
         "django.request": {"level": "ERROR"},
     },
