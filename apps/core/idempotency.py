@@ -93,13 +93,6 @@ def answer_once(attempt: Attempt, handle: Callable[[], HttpResponseBase]) -> Htt
         return response
 
 
-def purge_expired(limit: int = 10_000) -> int:
-    """Delete up to `limit` rows whose time is over; how many they were."""
-    expired = IdempotencyKey.objects.filter(expires_at__lte=Now()).values("pk")[:limit]
-    count, _ = IdempotencyKey.objects.filter(pk__in=expired).delete()
-    return count
-
-
 def _lock(attempt: Attempt) -> None:
     # A statement of its own: the look-up after it must have a snapshot taken under the lock, or a try that just
     # finished could be missed and its effect doubled.

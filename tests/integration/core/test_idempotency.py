@@ -12,7 +12,6 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Membership, ServiceAccount
 from apps.accounts.permissions import Role
-from apps.core.idempotency import purge_expired
 from apps.core.models import IdempotencyKey
 from tests.integration.accounts.people import bearer, join, key_of, make_user
 
@@ -109,15 +108,6 @@ def test_an_answer_is_kept_for_24_hours(client: APIClient) -> None:
     assert names() == ["one", "two"]
     assert post(client, "k", "two")["Idempotent-Replayed"] == "true"
     assert IdempotencyKey.objects.get().expires_at > row.created_at + timedelta(hours=23)
-
-
-def test_expired_rows_are_purged_and_live_ones_are_not(client: APIClient) -> None:
-    for name in ("a", "b", "c"):
-        post(client, name, name)
-    IdempotencyKey.objects.exclude(key="b").update(expires_at=Now())
-    assert purge_expired(limit=1) == 1
-    assert purge_expired() == 1
-    assert [row.key for row in IdempotencyKey.objects.all()] == ["b"]
 
 
 @pytest.mark.parametrize("key", ["", "   ", "k" * 256])
