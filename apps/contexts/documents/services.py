@@ -46,6 +46,7 @@ def ingest(context: Context, uploads: Sequence[Upload]) -> IngestJob:
     if job.skipped == job.total:
         job.state, job.started_at, job.finished_at = JobState.FINISHED, Now(), Now()
     job.save(force_insert=True)
+    job.refresh_from_db(fields=["started_at", "finished_at"])
     IngestItem.objects.bulk_create(items)
     ring_ingest(job.id, waiting=job.total - job.skipped)
     return job
