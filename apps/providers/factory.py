@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any, Final, cast
 
 from httpx2 import AsyncClient
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
@@ -23,7 +24,7 @@ from apps.providers.models import EmbeddingModel, LanguageModel, Provider
 from apps.providers.options import model_options
 from apps.providers.persistence import Endpoint, Patience, Persistence
 from apps.providers.ratelimit import Rate, RateLimiter, SharedMeter
-from apps.providers.resilience import ResilientModel
+from apps.providers.resilience import SERVED_BY, ResilientModel
 from apps.providers.script import parse_script
 from apps.providers.scripted import ScriptedModel
 
@@ -40,7 +41,7 @@ def build_model(model: LanguageModel) -> Model:
     one takes 10 to 20 ms of CPU, and a second more for the first of a protocol; finding it again takes microseconds.
     Raises ModelSwitchedOff, InvalidCredentials, InvalidInput, Undecryptable.
     """
-    key = tuple((row.id, row.updated_at, row.provider.updated_at) for row in chain(model))
+    key = stamp(model)
     with _cache_lock:
         if key in _cache:
             _cache.move_to_end(key)
@@ -82,6 +83,17 @@ def chain(model: LanguageModel) -> Iterator[LanguageModel]:
             return
         model = model.fallback
         yield model
+
+
+def stamp(model: LanguageModel) -> Hashable:
+    """What changes whenever `build_model` would build another model of this row."""
+    return tuple((row.id, row.updated_at, row.provider.updated_at) for row in chain(model))
+
+
+def serving_row(model: LanguageModel, response: ModelResponse) -> LanguageModel:
+    """The row of the model, or of the fallback, that gave this response: the one whose price holds."""
+    label = (response.metadata or {}).get(SERVED_BY)
+    return next((row for row in chain(model) if str(row) == label), model)
 
 
 def is_on(model: LanguageModel) -> bool:

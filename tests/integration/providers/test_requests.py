@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic_ai.direct import model_request, model_request_stream
@@ -22,7 +22,7 @@ from apps.providers.exceptions import (
     ProviderTimeout,
     ProviderUnavailable,
 )
-from apps.providers.factory import assemble, build_embedder
+from apps.providers.factory import assemble, build_embedder, serving_row
 from apps.providers.models import LanguageModel
 from apps.providers.persistence import Patience
 from apps.providers.selectors import models_with_fallbacks
@@ -106,17 +106,14 @@ def test_each_trouble_ends_in_its_own_error(
     streaming: bool,
     served_model: ServedModel,
     patience: Patience,
-    sleeps: Sleeps,
 ) -> None:
-    if streaming and isinstance(behaviour, str) and behaviour != "close":
-        pytest.skip("nonsense in a stream has its own test")
     api, row = served_model(behaviour)
     with pytest.raises(error) as caught:
         drain(assemble(row, patience)) if streaming else ask(assemble(row, patience))
     assert type(caught.value) is error
     assert (caught.value.provider, caught.value.model, caught.value.attempts) == ("local", "m", requests)
     assert len(api.requests) == requests
-    assert len(sleeps) == requests - 1
+    assert len(cast(Sleeps, patience.sleep)) == requests - 1
 
 
 def drain(model: Model) -> tuple[list[str], ModelResponse]:
@@ -174,38 +171,40 @@ OTHERS: dict[str, dict[str, Any]] = {
     "bedrock": {"settings": {"region": "eu-west-1"}},
 }
 AWS = {"aws_access_key_id": "AKIA0123", "aws_secret_access_key": "s" * 40}
+OtherModel = Callable[..., tuple[FakeApi, LanguageModel]]
 
 
-def other_model(workspace: Workspace, kind: str, **fields: Any) -> LanguageModel:
-    provider = create_provider(workspace.id, slug="p", kind=kind, **OTHERS[kind], **fields)
-    return create_model(set_credentials(provider, AWS if kind == "bedrock" else {"api_key": KEY}), name="m")
+@pytest.fixture
+def other_model(workspace: Workspace, serve: Serve, settings: Settings) -> OtherModel:
+    """A model of another kind of provider, whose API is the fake server."""
+    settings.CEF_ALLOW_PRIVATE_PROVIDERS = True
+
+    def make(kind: str, behaviour: Any, **fields: Any) -> tuple[FakeApi, LanguageModel]:
+        api = serve(behaviour)
+        provider = create_provider(workspace.id, slug="p", kind=kind, base_url=api.url, **OTHERS[kind], **fields)
+        provider = set_credentials(provider, AWS if kind == "bedrock" else {"api_key": KEY})
+        return api, create_model(provider, name="m")
+
+    return make
 
 
 @pytest.mark.parametrize("kind", OTHERS)
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(
-    ("behaviour", "error", "requests"),
+    "case",
     [
         (400, ProviderRejected, 1),
         (401, ProviderAuthFailed, 1),
         (429, ProviderRateLimited, 4),
         (503, ProviderUnavailable, 4),
     ],
+    ids=lambda case: str(case[0]),
 )
 def test_every_kind_of_client_fails_alike(
-    kind: str,
-    streaming: bool,
-    behaviour: int,
-    error: type[ProviderError],
-    requests: int,
-    workspace: Workspace,
-    serve: Serve,
-    patience: Patience,
-    settings: Settings,
+    kind: str, streaming: bool, case: tuple[int, type[ProviderError], int], other_model: OtherModel, patience: Patience
 ) -> None:
-    settings.CEF_ALLOW_PRIVATE_PROVIDERS = True
-    api = serve(behaviour)
-    row = other_model(workspace, kind, base_url=api.url)
+    status, error, requests = case
+    api, row = other_model(kind, status)
     with pytest.raises(error) as caught:
         drain(assemble(row, patience)) if streaming else ask(assemble(row, patience))
     assert type(caught.value) is error
@@ -215,16 +214,9 @@ def test_every_kind_of_client_fails_alike(
 @pytest.mark.parametrize("kind", OTHERS)
 @pytest.mark.parametrize(("behaviour", "error"), [("close", ProviderUnavailable), ("hang", ProviderTimeout)])
 def test_every_kind_of_client_notices_a_broken_connection(
-    kind: str,
-    behaviour: str,
-    error: type[ProviderError],
-    workspace: Workspace,
-    serve: Serve,
-    patience: Patience,
-    settings: Settings,
+    kind: str, behaviour: str, error: type[ProviderError], other_model: OtherModel, patience: Patience
 ) -> None:
-    settings.CEF_ALLOW_PRIVATE_PROVIDERS = True
-    row = other_model(workspace, kind, base_url=serve(behaviour).url, timeout_s=0.3)
+    _, row = other_model(kind, behaviour, timeout_s=0.3)
     with pytest.raises(error):
         ask(assemble(row, patience))
 
@@ -237,14 +229,12 @@ def test_nobody_listening_is_unavailable(workspace: Workspace, patience: Patienc
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
 def test_what_utf8_cannot_carry_is_replaced_before_it_is_sent(
-    kind: str, workspace: Workspace, serve: Serve, patience: Patience, settings: Settings
+    kind: str, other_model: OtherModel, patience: Patience
 ) -> None:
-    settings.CEF_ALLOW_PRIVATE_PROVIDERS = True
-    api = serve(400)
-    model = assemble(other_model(workspace, kind, base_url=api.url), patience)
+    api, row = other_model(kind, 400)
     request = ModelRequest(parts=[UserPromptPart("odd \ud800 and \x00")])
     with pytest.raises(ProviderRejected):
-        asyncio.run(model_request(model, [request]))
+        asyncio.run(model_request(assemble(row, patience), [request]))
     assert "odd ? and \\u0000" in json.dumps(api.requests[0][2])
     assert request.parts[0].content == "odd \ud800 and \x00"
 
@@ -285,6 +275,7 @@ def test_the_fallback_serves_while_the_first_is_down(served_model: ServedModel, 
     model = assemble(models_with_fallbacks().get(pk=row.pk), patience)
     response = ask(model)
     assert (response.text, response.metadata) == ("hello", {"model": "second:m"})
+    assert serving_row(models_with_fallbacks().get(pk=row.pk), response) == other
     assert (len(down.requests), len(up.requests)) == (4, 1)
 
 
