@@ -99,6 +99,7 @@ WITH moved AS (
         crashes = CASE WHEN status = 'failed' THEN 0 ELSE crashes END,
         deadline_at = CASE WHEN status = 'failed' THEN NULL ELSE deadline_at END,
         cancel_requested_at = CASE WHEN status = 'failed' THEN NULL ELSE cancel_requested_at END,
+        next_wake_at = CASE WHEN status = 'failed' THEN NULL ELSE next_wake_at END,
         event_seq = event_seq + 1, finished_at = CASE WHEN %(terminal)s::boolean THEN now() END,
         announced_at = CASE WHEN %(terminal)s::boolean AND NOT %(announce)s::boolean THEN now() END,
         queued_at = CASE WHEN %(to)s::text = 'queued' THEN now() ELSE queued_at END

@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.runs.dispatch import doorbell
@@ -30,8 +30,9 @@ def sweep_runs() -> int:
 
 
 def announce_finished() -> int:
-    """Call the completion hooks that failed or were never called; how many runs are announced now."""
-    runs = Run.objects.filter(status__in=sorted(TERMINAL), announced_at=None).order_by("finished_at")
+    """Call the completion hooks that failed a while ago or were never called; how many runs are announced now."""
+    due = Q(next_wake_at=None) | Q(next_wake_at__lte=Now())
+    runs = Run.objects.filter(due, status__in=sorted(TERMINAL), announced_at=None).order_by("finished_at")
     done = 0
     for run_id, status in runs.values_list("id", "status")[:ANNOUNCED_AT_ONCE]:
         done += announce_run(run_id, status)

@@ -12,9 +12,10 @@ from apps.agents.selectors import resolve_version, version_bundle
 from apps.contexts.selectors import head_versions
 from apps.core import blobs, canonical
 from apps.runs.dispatch import doorbell
-from apps.runs.exceptions import IntakePaused, InvalidRunInput, ThreadBusy, ThreadNotFound
+from apps.runs.exceptions import IntakePaused, ThreadBusy, ThreadNotFound
 from apps.runs.limits import Limits
 from apps.runs.models import Event, Run, Thread
+from apps.runs.services.checks import encoded_input, require_metadata
 from apps.runs.states import EventType
 
 INTAKE_RETRY_SECONDS = 30.0
@@ -68,8 +69,9 @@ def create_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBO
     version = resolve_version(workspace_id, request.agent)
     if request.thread_id is not None:
         _require_thread(workspace_id, request.thread_id)
-    run = _new_run(workspace_id, request, version, origin)
+    require_metadata(request.metadata)
     with transaction.atomic():
+        run = _new_run(workspace_id, request, version, origin)
         _insert(run)
         Event.objects.create(run_id=run.id, seq=1, type=EventType.QUEUED, data=canonical.dump({"agent": request.agent}))
         transaction.on_commit(lambda: doorbell.ring(run.id), robust=True)
@@ -83,7 +85,7 @@ def _new_run(workspace_id: UUID, request: RunRequest, version: AgentVersion, ori
         agent_version=version,
         thread_id=request.thread_id,
         streaming=version.streaming if request.streaming is None else request.streaming,
-        input=_encoded(request.input),
+        input=encoded_input(request.input),
         attachments=[_stored(workspace_id, attachment) for attachment in request.attachments],
         limits=Limits.of(version.limits).tightened_by(request.limits).stored(),
         metadata=request.metadata,
@@ -103,15 +105,6 @@ def _pinned(version_id: UUID) -> dict[str, int]:
     versions = head_versions(mount.context_id for mount in mounts)
     versions |= {mount.context_id: mount.version for mount in mounts if mount.version is not None}
     return {str(context_id): number for context_id, number in versions.items()}
-
-
-def _encoded(value: Any) -> bytes:
-    if value is None or value == "":
-        raise InvalidRunInput("The input is empty: give text or a JSON value.")
-    try:
-        return canonical.dump(value)
-    except ValueError as error:
-        raise InvalidRunInput(f"The input is not JSON: {error}") from error
 
 
 def _stored(workspace_id: UUID, attachment: Attachment) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""What a caller hands in, checked before anything is written: inputs are any JSON, metadata is what jsonb can hold."""
+
+from typing import Any, Final
+
+from apps.core import canonical
+from apps.core.exceptions import Fault, MalformedRequest
+from apps.core.parsers import read_json
+from apps.runs.exceptions import InvalidRunInput
+
+MAX_METADATA_BYTES: Final = 16 * 1024
+"""Lists show the metadata of every row, a hundred on a page."""
+
+
+def encoded_input(value: Any) -> bytes:
+    """The input as it is stored. Raises InvalidRunInput."""
+    if value is None or value == "":
+        raise InvalidRunInput("The input is empty: give text or a JSON value.")
+    return _encoded(value, "input")
+
+
+def require_metadata(metadata: dict[str, Any]) -> None:
+    """Raises InvalidRunInput for what is no JSON, for NUL and lone surrogates, and above 16 KiB."""
+    data = _encoded(metadata, "metadata")
+    if len(data) > MAX_METADATA_BYTES:
+        raise _refusal("metadata", "too_large", f"The metadata has {len(data)} bytes; {MAX_METADATA_BYTES} may be.")
+    try:
+        read_json(data)
+    except MalformedRequest as error:
+        raise _refusal("metadata", error.code, f"The metadata cannot be stored: {error.message}") from error
+
+
+def _encoded(value: Any, name: str) -> bytes:
+    try:
+        data = canonical.dump(value)
+    except ValueError as error:
+        raise _refusal(name, "not_json", f"The {name} is not JSON: {error}") from error
+    # What has no JSON form of its own (NaN, a date, a tuple) would be read back as something else.
+    if canonical.load(data) != value:
+        raise _refusal(name, "not_json", f"The {name} holds a value that JSON cannot hold.")
+    return data
+
+
+def _refusal(name: str, code: str, detail: str) -> InvalidRunInput:
+    return InvalidRunInput(detail, errors=[Fault(f"/{name}", code, detail)])
