@@ -14,7 +14,7 @@ The docstring is what the model reads; schemas come from the annotations.
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from apps.tools.definitions import NO_CONFIG, EffectLedger, MountRef, ToolCall, ToolDefinition
 from apps.tools.effects import Effect
@@ -33,15 +33,21 @@ __all__ = [
 ]
 
 
+class Schemas(TypedDict, total=False):
+    """JSON Schemas written by hand."""
+
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    config_schema: dict[str, Any]
+
+
 def tool(
     *,
     version: str,
     name: str | None = None,
     effect: Effect = Effect.UNSAFE,
     timeout_s: float = 30.0,
-    input_schema: dict[str, Any] | None = None,
-    output_schema: dict[str, Any] | None = None,
-    config_schema: dict[str, Any] = NO_CONFIG,
+    **schemas: Unpack[Schemas],
 ) -> Callable[[Callable[..., Any]], ToolDefinition]:
     """Make the decorated function a tool, under its own name unless another is given.
 
@@ -51,15 +57,15 @@ def tool(
     """
 
     def declare(function: Callable[..., Any]) -> ToolDefinition:
-        arguments = read_arguments(function) if input_schema is None else None
-        result = read_result(function) if output_schema is None else None
+        arguments = None if "input_schema" in schemas else read_arguments(function)
+        result = None if "output_schema" in schemas else read_result(function)
         return ToolDefinition(
             name=name or function.__name__,
             version=version,
             description=inspect.getdoc(function) or "",
-            input_schema=arguments.schema() if arguments else dict(input_schema or {}),
-            output_schema=result[1] if result else output_schema,
-            config_schema=config_schema,
+            input_schema=arguments.schema() if arguments else schemas["input_schema"],
+            output_schema=result[1] if result else schemas.get("output_schema"),
+            config_schema=schemas.get("config_schema", NO_CONFIG),
             effect=Effect(effect),
             timeout_s=timeout_s,
             run=function,
