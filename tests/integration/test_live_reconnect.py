@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -105,6 +106,32 @@ def test_readers_reach_the_end_when_redis_was_never_there(alice: Tenant) -> None
         readers = [Reader(f"{live}/api/v1/runs/{run}/events", alice.headers, chance=0.2) for _ in range(10)]
         asyncio.run(follow_all(readers, partial(write, Worker(run), 0)))
     assert_everything_once(readers)
+
+
+def test_readers_and_waiters_outlive_their_database_connections(alice: Tenant) -> None:
+    run = make_run(alice.workspace)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (spared,) = cursor.fetchone()
+
+    def cut(n: int) -> None:
+        if n % 10 == 0:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)",
+                    [spared],
+                )
+
+    with live_process() as live:
+        readers = [Reader(f"{live}/api/v1/runs/{run}/events", alice.headers) for _ in range(10)]
+        with ThreadPoolExecutor(1) as pool:
+            waiter = pool.submit(httpx.get, f"{live}/api/v1/runs/{run}/wait", headers=alice.headers, timeout=60)
+            asyncio.run(follow_all(readers, partial(write, Worker(run), 0.02, cut)))
+            answer = waiter.result()
+    assert_everything_once(readers)
+    assert [reader.connections for reader in readers] == [1] * 10
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
 
 
 def test_a_stopping_process_lets_its_readers_go_at_once_and_another_goes_on(alice: Tenant) -> None:

@@ -1,6 +1,7 @@
 """What `live` answers: a run's events as they happen, a run once it has finished, and its own health."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -42,11 +43,13 @@ async def wait_for_end(process: LiveProcess, exchange: Exchange, run_id: UUID) -
     with process.topics.follow(run_id, channel):
         head = await process.store.head(workspace_id, run_id)
         async with exchange.watching(channel.close):
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     head = await _ended(process, channel, head, (workspace_id, run_id))
-            except TimeoutError:
-                pass
+    if exchange.gone:
+        return
+    if channel.closed and not head.finished:
+        raise Unavailable("This process is stopping; ask again.", code="stopping")
     body = await process.orm.call(run_detail, workspace_id, run_id)
     await exchange.json(200 if head.finished else 202, body)
 
@@ -64,14 +67,16 @@ async def tell_health(process: LiveProcess, exchange: Exchange) -> None:
 
 
 async def _ended(process: LiveProcess, channel: Channel, head: Head, run: tuple[UUID, UUID]) -> Head:
-    """Reads the run again whenever it has news, until it has ended."""
-    while not head.finished:
+    """Reads the run again whenever it has news, until it has ended or the channel is closed.
+
+    While PostgreSQL is away the last known head stands, and the next look wakes this again.
+    """
+    while not head.finished and not channel.closed:
         channel.seen = head.seq
         items = await channel.take(DEFAULT_WAIT_S)
-        if channel.closed:
-            raise Unavailable("This process is stopping; ask again.", code="stopping")
         if any(isinstance(item, int) for item in items):
-            head = await process.store.head(*run)
+            with suppress(Unavailable):
+                head = await process.store.head(*run)
     return head
 
 

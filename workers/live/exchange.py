@@ -33,15 +33,15 @@ _renderer = FastJSONRenderer()
 class Exchange:
     """A request, and the ways to answer it; every answer carries the request's id and the CORS headers."""
 
-    __slots__ = ("_receive", "_scope", "_send", "request_id", "started")
+    __slots__ = ("_receive", "_scope", "_send", "gone", "request_id", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self.started = False
-        self.request_id = ""
-        self.request_id = request_id_of(self.request())
+        self.gone = False
+        self.request_id = request_id_of(ASGIRequest(scope, io.BytesIO()))
 
     @property
     def method(self) -> str:
@@ -97,6 +97,7 @@ class Exchange:
     async def _until_disconnect(self, on_disconnect: Callable[[], None]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self.gone = True
         on_disconnect()
 
     async def _start(self, status: int, headers: Headers) -> None:

@@ -1,6 +1,7 @@
 """The few reads of `live`, on psycopg's async pool: no ORM on the loop's thread."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,7 @@ from workers.live.frames import event_frame
 PAGE: Final = 500
 CONNECTIONS: Final = 6
 _TIMEOUT_S: Final = 5.0
+_PAUSE_S: Final = 1.0
 
 _HEAD = "SELECT status, event_seq FROM runs_run WHERE id = %s AND workspace_id = %s"
 _NUMBERS = "SELECT id, event_seq FROM runs_run WHERE id = ANY(%s)"
@@ -51,9 +53,13 @@ class StoredEvent:
 
 
 class Store:
-    """Reads of runs and events; each raises Unavailable while PostgreSQL does not answer."""
+    """Reads of runs and events; each raises Unavailable while PostgreSQL does not answer.
+
+    After a failure the next second's reads fail at once, so that thousands of waiting readers do not queue for it.
+    """
 
     def __init__(self) -> None:
+        self._away_until = 0.0
         self._pool = AsyncConnectionPool(
             kwargs=connection_parameters() | {"application_name": "cef-live", "autocommit": True},
             min_size=1,
@@ -95,18 +101,28 @@ class Store:
             return False
 
     async def _rows(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The second try is for connections that a restart of PostgreSQL broke while they lay in the pool."""
+        if time.monotonic() < self._away_until:
+            raise _unavailable()
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                try:
-                    return await self._fetch(query, parameters)
-                except _AWAY:
-                    await self._pool.check()
-                    return await self._fetch(query, parameters)
+                return await self._insist(query, parameters)
         except (*_AWAY, TimeoutError) as error:
-            raise Unavailable("The database does not answer.", code="database_unavailable") from error
+            self._away_until = time.monotonic() + _PAUSE_S
+            raise _unavailable() from error
+
+    async def _insist(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The second try is for connections that a restart of PostgreSQL broke while they lay in the pool."""
+        try:
+            return await self._fetch(query, parameters)
+        except _AWAY:
+            await self._pool.check()
+            return await self._fetch(query, parameters)
 
     async def _fetch(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query, parameters, binary=True)
             return await cursor.fetchall()
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The database does not answer.", code="database_unavailable")

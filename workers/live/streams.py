@@ -3,7 +3,6 @@
 News only says "read on", so neither a lost nor a doubled wake-up makes a reader miss an event or get it twice.
 """
 
-import logging
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -12,8 +11,6 @@ from workers.live.channel import Channel
 from workers.live.frames import HEARTBEAT, RETRY, done_frame
 from workers.live.store import Head
 from workers.live.topics import Topic
-
-logger = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 15.0
 
@@ -63,8 +60,7 @@ class RunStream:
         while self._channel.seen < wanted:
             try:
                 page = await self._topic.events_after(self._channel.seen, wanted=wanted)
-            except Unavailable as error:
-                logger.warning("A reader waits for PostgreSQL: %s", error)
+            except Unavailable:
                 return
             if not page:
                 return
