@@ -98,7 +98,7 @@ def passages(run: Run) -> list[Passage]:
     last = steps.values_list("n", flat=True).first()
     context = None if last is None else composition(run, last)
     retrieved = (item for item in context.items if item["source"] == Source.RETRIEVAL) if context else ()
-    return [Passage(item.get("title", ""), item["ref"], item["text"]) for item in retrieved]
+    return [Passage(item.get("title", ""), item["ref"], _without_heading(item["text"])) for item in retrieved]
 
 
 def effects(run: Run) -> list[Effect]:
@@ -118,6 +118,11 @@ def commands(run: Run) -> list[tuple[str, str]]:
 def step_row(run_id: UUID, n: int) -> Step | None:
     """One step with its payloads."""
     return Step.objects.filter(run_id=run_id, n=n).first()
+
+
+def _without_heading(text: str) -> str:
+    """The content below the line that repeats the title."""
+    return text.partition("\n")[2] if text.startswith("## ") else text
 
 
 def _event_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from apps.runs.templatetags.runs_admin import ago
 class WorkerProcessAdmin(RecordsAdmin):
     """Who may hold runs, and whether its lease is alive."""
 
-    list_display = ["name", "lives", "load", "draining", "heard", "started"]
+    list_display = ["name", "lives", "load", "leaving", "heard", "started"]
     fields = ["hostname", "pid", "slots", "running", "draining", "heartbeat_at", "expires_at", "created_at"]
     readonly_fields = fields
     sortable_by: list[str] = []
@@ -31,6 +31,10 @@ class WorkerProcessAdmin(RecordsAdmin):
     @admin.display(description="Runs / slots")
     def load(self, worker: WorkerProcess) -> str:
         return f"{worker.running} / {worker.slots}"
+
+    @admin.display(description="Draining")
+    def leaving(self, worker: WorkerProcess) -> str:
+        return "yes" if worker.draining else "—"
 
     @admin.display(description="Heartbeat")
     def heard(self, worker: WorkerProcess) -> SafeString | str:
