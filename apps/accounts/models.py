@@ -142,7 +142,7 @@ class Membership(WorkspaceModel):
         return holder_id
 
     def __str__(self) -> str:
-        return f"{self.user or self.service_account}: {self.role}"
+        return f"{self.user or self.service_account}, {self.role} of {self.workspace}"
 
 
 class ApiKey(models.Model):

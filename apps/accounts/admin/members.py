@@ -25,6 +25,11 @@ class MembershipAdmin(WorkspaceAdmin):
     fields = ["workspace", "user", "service_account", "role", "id", "created_at"]
     readonly_fields = ["workspace", "user", "service_account", "id", "created_at"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        # The list has its own joins; the choice of a key's owner has not.
+        memberships: QuerySet[Membership] = super().get_queryset(request)
+        return memberships.select_related(*self.list_select_related)
+
     @admin.display(description="Member")
     def holder(self, membership: Membership) -> str:
         return str(membership.user or membership.service_account)

@@ -26,6 +26,7 @@ class MembershipsInline(TabularInline):  # type: ignore[misc]  # the library has
     fields = ["workspace", "role", "created_at"]
     readonly_fields = fields
     extra = 0
+    hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

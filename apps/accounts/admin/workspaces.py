@@ -35,7 +35,8 @@ class MembersInline(TabularInline):  # type: ignore[misc]  # the library has no 
     form = MembershipForm
     autocomplete_fields = ["user"]
     extra = 0
-    verbose_name_plural = "members"
+    hide_title = True
+    verbose_name = "member"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         memberships: QuerySet[Membership] = super().get_queryset(request)
