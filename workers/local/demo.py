@@ -92,7 +92,7 @@ def _show_answer(client: Client, run: dict[str, Any], console: Console) -> None:
     console.print(Panel(escape(printable(answer_text(run))), title="The answer", border_style="green"))
     console.print("It rests on these passages:")
     for passage in example.passages(client, run["id"]):
-        text = printable(passage["text"].strip())
+        text = printable(passage["text"].removeprefix(f"## {passage['title']}\n").strip())
         short = text if len(text) <= _PASSAGE_CHARACTERS else text[:_PASSAGE_CHARACTERS] + " …"
         console.print(Panel(escape(short), title=escape(printable(str(passage["title"]))), border_style="dim"))
     console.print(summary(run))
@@ -112,7 +112,7 @@ one row: admin, Providers, or docs/howto/use-a-real-model.md. Then publish the a
   Admin      {public}/admin/   {account["email"]}  {account["password"]}
   API        {public}/api/docs/
   Workers    {environment["CEF_FLOWER_URL"]}   (the same sign-in)
-  Ask more   .venv/bin/cef run {example.AGENT} "What is a context?"
+  Ask more   .venv/bin/cef run {example.AGENT} "What happens when Redis is down?"
   Stop       make down""",
         soft_wrap=True,
     )

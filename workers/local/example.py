@@ -9,14 +9,16 @@ from cli.client import Client
 from workers.local.exceptions import NotReady
 from workers.local.weights import CONTEXT_TOKENS, MODEL_NAME
 
-AGENT = "guide"
-QUESTION = "What happens to a run when its worker is killed?"
+AGENT = "docs"
+QUESTION = "What is a context?"
 _CONTEXT = "docs"
 _PROVIDER = "local"
 _POLL_S = 0.3
 _PATIENCE_S = 300.0
-_BUDGET_TOKENS = 900
-_ANSWER_TOKENS = 160
+_BUDGET_TOKENS = 500
+_SETTINGS = {"temperature": 0.0, "frequency_penalty": 0.6, "max_tokens": 80, "stop_sequences": ["\n#"]}
+"""What keeps so small a model short and from saying everything twice."""
+
 _INSTRUCTIONS = (
     "You answer questions about the Context Engineering Framework. "
     "Use only the passages you are given. Answer in two or three plain sentences."
@@ -63,12 +65,12 @@ def ingest(client: Client, context_id: str, folder: Path) -> Iterator[dict[str, 
 
 def publish_agent(client: Client, model: str) -> str:
     """The agent's slug with the number of its newest version; publishing the same twice changes nothing."""
-    described = {"slug": AGENT, "name": "Guide", "description": "Answers from this project's documentation."}
+    described = {"slug": AGENT, "name": "Documentation guide", "description": "Answers from this project's docs."}
     _ensure(client, "/agents", "slug", described)
     definition = {
         "model": model,
         "instructions": _INSTRUCTIONS,
-        "settings": {"temperature": 0.0, "max_tokens": _ANSWER_TOKENS},
+        "settings": _SETTINGS,
         "mounts": [{"context": _CONTEXT}],
         "limits": {"steps": 5, "seconds": 300},
         "streaming": True,
@@ -79,12 +81,12 @@ def publish_agent(client: Client, model: str) -> str:
 
 
 def passages(client: Client, run_id: str) -> list[dict[str, Any]]:
-    """What the run's last model call was given of the documents, the best first: title, text, tokens, score."""
+    """What the run's last model call read of the documents, the best first: title, text, tokens, score."""
     steps = [step for step in client.rows(f"/runs/{run_id}/steps", {}, None) if step["kind"] == "model"]
     if not steps:
         return []
     context = client.get(f"/runs/{run_id}/steps/{steps[-1]['n']}/context")
-    found = [item for item in context["items"] if item["source"] == "retrieval"]
+    found = [item for item in context["items"] if item["source"] == "retrieval" and item["mode"] == "full"]
     return sorted(found, key=lambda item: -(item.get("score") or 0.0))
 
 
