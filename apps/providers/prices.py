@@ -3,18 +3,13 @@
 from decimal import Decimal
 from typing import Final
 
-from genai_prices import Usage, calc_price
+from genai_prices import Usage
 
 from apps.providers.kinds import ProviderKind
 from apps.providers.models import LanguageModel
+from apps.providers.published import published_price
 
 _FREE: Final = frozenset({ProviderKind.LOCAL, ProviderKind.SCRIPTED})
-_PRICED_AS: Final[dict[str, str]] = {
-    ProviderKind.OPENAI: "openai",
-    ProviderKind.ANTHROPIC: "anthropic",
-    ProviderKind.GOOGLE: "google",
-    ProviderKind.BEDROCK: "aws",
-}
 _MILLION: Final = Decimal(1_000_000)
 
 
@@ -41,19 +36,9 @@ def cost_usd(
         cache_read_tokens=min(cache_read_tokens, input_tokens) or None,
         cache_write_tokens=min(cache_write_tokens, input_tokens) or None,
     )
-    return _published_price(model, usage)
+    return published_price(model.provider, model.name, usage)
 
 
 def _own_price(model: LanguageModel, input_tokens: int, output_tokens: int) -> Decimal:
     input_price, output_price = model.input_price or Decimal(0), model.output_price or Decimal(0)
     return (input_tokens * input_price + output_tokens * output_price) / _MILLION
-
-
-def _published_price(model: LanguageModel, usage: Usage) -> Decimal | None:
-    provider = model.provider
-    try:
-        if priced_as := _PRICED_AS.get(provider.kind):
-            return calc_price(usage, model.name, provider_id=priced_as).total_price
-        return calc_price(usage, model.name, provider_api_url=provider.base_url).total_price
-    except LookupError:
-        return None

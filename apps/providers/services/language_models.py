@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
@@ -10,10 +10,13 @@ from django.db.models import ProtectedError
 
 from apps.providers.chains import refuse_bad_chain
 from apps.providers.exceptions import FallbackRefused, InUse, InvalidScript
-from apps.providers.kinds import ProviderKind
+from apps.providers.kinds import ProviderKind, Tokenizer
 from apps.providers.models import LanguageModel, Provider
 from apps.providers.options import model_options
+from apps.providers.published import published_context_window
 from apps.providers.script import validate_script
+
+_O200K: Final = frozenset({ProviderKind.OPENAI, ProviderKind.SCRIPTED})
 
 
 class ModelFields(TypedDict, total=False):
@@ -33,7 +36,12 @@ class ModelFields(TypedDict, total=False):
 
 @transaction.atomic
 def create_model(provider: Provider, **fields: Unpack[ModelFields]) -> LanguageModel:
-    """A model of the provider. Raises ValidationError, InvalidInput, InvalidScript, FallbackRefused."""
+    """A model of the provider. Raises ValidationError, InvalidInput, InvalidScript, FallbackRefused.
+
+    Where nothing is said, the context window is the published one if there is one, and tokens are counted exactly only
+    for the kinds whose tokenizer is public.
+    """
+    fields = {**_defaults(provider, fields.get("name", "")), **fields}
     model = LanguageModel(workspace_id=provider.workspace_id, provider=provider, **fields)
     check_model(model)
     model.save()
@@ -57,6 +65,13 @@ def delete_model(model: LanguageModel) -> None:
         model.delete()
     except ProtectedError:
         raise InUse(f"The model {model} is still in use; switch it off instead.") from None
+
+
+def _defaults(provider: Provider, name: str) -> ModelFields:
+    defaults = ModelFields(tokenizer=Tokenizer.O200K if provider.kind in _O200K else Tokenizer.ESTIMATE)
+    if window := published_context_window(provider, name):
+        defaults["context_window"] = window
+    return defaults
 
 
 def check_model(model: LanguageModel) -> None:

@@ -261,6 +261,16 @@ def test_an_address_is_judged_again_at_every_connection(
     assert ask(assemble(row, patience)).text == "hello"
 
 
+def test_all_goes_through_the_egress_proxy_where_there_is_one(
+    workspace: Workspace, serve: Serve, patience: Patience, settings: Settings
+) -> None:
+    proxy = serve("ok")
+    settings.CEF_EGRESS_PROXY = proxy.url.removesuffix("/v1")
+    provider = create_provider(workspace.id, slug="p", kind="openai_compatible", base_url="http://8.8.8.8/v1")
+    assert ask(assemble(create_model(provider, name="m"), patience)).text == "hello"
+    assert proxy.requests[0][0] == "http://8.8.8.8/v1/chat/completions"
+
+
 def test_one_model_serves_many_event_loops(served_model: ServedModel, patience: Patience) -> None:
     api, row = served_model("ok")
     model = assemble(row, patience)

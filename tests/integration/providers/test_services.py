@@ -95,6 +95,19 @@ def test_a_provider_with_models_stays(openai: Provider) -> None:
     assert not Provider.objects.exists()
 
 
+def test_what_is_published_fills_what_is_not_said(openai: Provider, scripted: Provider, workspace: Workspace) -> None:
+    def known(provider: Provider, name: str, **fields: Any) -> tuple[int, str]:
+        model = services.create_model(provider, name=name, **fields)
+        return model.context_window, model.tokenizer
+
+    anthropic = services.create_provider(workspace.id, slug="anthropic", kind="anthropic")
+    assert known(openai, "gpt-4.1") == (1_000_000, "o200k_base")
+    assert known(anthropic, "claude-sonnet-4-5") == (200_000, "estimate")
+    assert known(anthropic, "no-such-model") == (128_000, "estimate")
+    assert known(scripted, "m", script=[{"text": "x"}]) == (128_000, "o200k_base")
+    assert known(openai, "gpt-4o", context_window=1000, tokenizer="cl100k_base") == (1000, "cl100k_base")
+
+
 @pytest.mark.parametrize("script", [None, [], {"turns": [{"txt": "?"}]}])
 def test_a_scripted_model_needs_a_script(script: Any, scripted: Provider) -> None:
     with pytest.raises((InvalidScript, ValidationError)):

@@ -1,8 +1,10 @@
 """When a model gave up with a passing trouble, the next one of its chain answers."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from pydantic_ai import Agent
 
 from apps.providers.exceptions import ProviderAuthFailed, ProviderRejected, ProviderTimeout, ProviderUnavailable
 from apps.providers.fallback import FallbackChain
@@ -61,6 +63,23 @@ def test_a_stream_falls_back_before_its_first_event() -> None:
     pieces, response = stream(chain)
     assert pieces == ["ab", "cd"]
     assert response.metadata == {"model": "acme:second"}
+
+
+def test_an_agent_with_tools_takes_a_chain_for_a_model() -> None:
+    turns = ({"tool_calls": [{"name": "double", "args": {"n": 21}}]}, {"text": "{last_tool_result}", "chunks": 2})
+    first = resilient(down(503), down(503), name="first", clock=HeldClock())
+    agent = Agent(FallbackChain([first, resilient(*turns, name="second", clock=HeldClock())]))
+
+    @agent.tool_plain
+    def double(n: int) -> int:
+        return 2 * n
+
+    async def streamed() -> str:
+        async with agent.run_stream("go") as result:
+            return str(await result.get_output())
+
+    assert agent.run_sync("go").output == "42"
+    assert asyncio.run(streamed()) == "42"
 
 
 def test_a_stream_that_nobody_can_serve_fails_like_an_answer() -> None:
