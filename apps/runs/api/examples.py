@@ -61,5 +61,97 @@ DETAIL: Final = [
             "context_versions": {},
         },
         response_only=True,
+        status_codes=["200", "202"],
     )
+]
+
+LISTED: Final = [OpenApiExample("A finished run", value=RUN, response_only=True)]
+
+RESUME: Final = [OpenApiExample("With more steps", value={"limits": {"steps": 100}}, request_only=True)]
+
+_STEP: Final[dict[str, Any]] = {
+    "n": 2,
+    "kind": "tool",
+    "name": "calculator",
+    "tool_call_id": "call_1",
+    "attempt": 1,
+    "error_code": None,
+    "started_at": "2026-11-23T09:30:00.640Z",
+    "finished_at": "2026-11-23T09:30:00.642Z",
+    "duration_ms": 2,
+    "first_token_ms": None,
+    "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": "0"},
+}
+
+STEP: Final = [OpenApiExample("A tool call", value=_STEP, response_only=True)]
+
+STEP_DETAIL: Final = [
+    OpenApiExample(
+        "A tool call with its payloads",
+        value=_STEP
+        | {
+            "request": {"expression": "6 * 7"},
+            "result": {"result": {"expression": "6 * 7", "result": 42}, "kind": "tool_return"},
+        },
+        response_only=True,
+    )
+]
+
+EVENT: Final = [
+    OpenApiExample(
+        "A recorded step",
+        value={
+            "seq": 3,
+            "type": "step.recorded",
+            "step": 1,
+            "at": "2026-11-23T09:30:00.631Z",
+            "kind": "model",
+            "name": "gpt-5.2",
+            "duration_ms": 611,
+            "input_tokens": 812,
+            "output_tokens": 19,
+            "cost_usd": "0.000161",
+        },
+        response_only=True,
+    )
+]
+
+CONTEXT: Final = [
+    OpenApiExample(
+        "A prompt with one passage",
+        value={
+            "tokenizer": "o200k",
+            "budget": 8000,
+            "tokens": 118,
+            "prompt": {"stable": "Answer from the documentation.\n\n", "tail": "## Runs\nCancel a run with …\n\n"},
+            "items": [
+                {
+                    "ref": "doc:01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a10:0-512",
+                    "source": "retrieval",
+                    "mode": "full",
+                    "reason": "selected",
+                    "title": "Runs",
+                    "tokens": 96,
+                    "span": [0, 24],
+                    "text": "## Runs\nCancel a run with …\n\n",
+                }
+            ],
+            "omitted": [{"ref": "doc:…", "source": "retrieval", "mode": "omitted", "reason": "budget", "tokens": 900}],
+        },
+        response_only=True,
+    )
+]
+
+THREAD: Final = [
+    OpenApiExample("A conversation", value={"title": "Refund of order 4711", "metadata": {}}, request_only=True),
+    OpenApiExample(
+        "An open conversation",
+        value={
+            "id": "01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a11",
+            "title": "Refund of order 4711",
+            "metadata": {},
+            "created_at": "2026-11-23T09:29:00Z",
+        },
+        response_only=True,
+    ),
 ]

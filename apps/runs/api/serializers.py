@@ -85,12 +85,14 @@ class RunCreateSerializer(StrictSerializer):
         return value
 
 
+@extend_schema_serializer(examples=examples.RESUME)
 class ResumeSerializer(StrictSerializer):
     """How a failed run goes on."""
 
     limits = LimitsSerializer(required=False, help_text="Replace the run's limits, say after `budget_exceeded`.")
 
 
+@extend_schema_serializer(examples=examples.THREAD)
 class ThreadSerializer(StrictSerializer):
     """A conversation."""
 
@@ -126,6 +128,7 @@ class LinksSerializer(serializers.Serializer[Any]):
     admin = serializers.URLField()
 
 
+@extend_schema_serializer(examples=examples.LISTED)
 class RunSerializer(serializers.Serializer[Any]):
     """A run as lists show it, without payloads."""
 
@@ -175,6 +178,7 @@ class StepUsageSerializer(serializers.Serializer[Any]):
     cost_usd = serializers.CharField()
 
 
+@extend_schema_serializer(examples=examples.STEP)
 class StepSerializer(serializers.Serializer[Any]):
     """A recorded step, without payloads."""
 
@@ -191,6 +195,7 @@ class StepSerializer(serializers.Serializer[Any]):
     usage = StepUsageSerializer()
 
 
+@extend_schema_serializer(examples=examples.STEP_DETAIL)
 class StepDetailSerializer(StepSerializer):
     """A step with what it was asked and what it answered."""
 
@@ -198,6 +203,7 @@ class StepDetailSerializer(StepSerializer):
     result = AnyJSONField()
 
 
+@extend_schema_serializer(examples=examples.EVENT)
 class EventSerializer(serializers.Serializer[Any]):
     """One line of a run's history; further keys depend on the type."""
 
