@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from apps.agents.exceptions import InvalidAgentDefinition
@@ -67,6 +76,11 @@ class ModelOptions(_Value):
     parallel_tool_calls: bool | None = None
     thinking: bool | Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
     service_tier: Literal["auto", "default", "flex", "priority"] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A null would be sent to the provider; what is not set is not shown either.
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
     @model_validator(mode="after")
     def _extras_name_their_provider(self) -> Self:

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('workspace_id', models.UUIDField(db_index=True)),
-                ('key', models.CharField(max_length=200, unique=True)),
+                ('key', models.CharField(max_length=255, unique=True)),
                 ('subject', models.CharField(max_length=200)),
                 ('priority', models.CharField(max_length=10)),
                 ('opened_at', models.DateTimeField(auto_now_add=True)),
