@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -46,10 +47,10 @@ def show(session: Session, agent: str, as_json: bool) -> None:
 
 def _agent_with_version(client: Client, reference: str) -> dict[str, Any]:
     slug, _, wanted = reference.partition("@")
-    agent: dict[str, Any] = client.get(f"/agents/{slug}")
+    agent: dict[str, Any] = client.get(f"/agents/{quote(slug, safe='')}")
     labels = agent["labels"]
     number = wanted if wanted.isdigit() else labels.get(wanted or "production", wanted or agent["newest_version"])
-    agent["version"] = client.get(f"/agents/{slug}/versions/{number}") if number else None
+    agent["version"] = client.get(f"/agents/{agent['slug']}/versions/{quote(str(number), safe='')}") if number else None
     return agent
 
 

@@ -90,9 +90,8 @@ class Client:
         return response
 
     def _post(self, path: str, body: Any) -> httpx.Response:
-        """ASCII: what no UTF-8 can say (a lone surrogate) reaches the server as an escape, and is refused in words."""
         headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
-        return self.send("POST", API + path, content=json.dumps(body), headers=headers)
+        return self.send("POST", API + path, content=json_bytes(body), headers=headers)
 
 
 def cli_version() -> str:
@@ -101,6 +100,14 @@ def cli_version() -> str:
         return version("context-engineering-framework")
     except PackageNotFoundError:
         return "checkout"
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON in UTF-8; a lone surrogate, which UTF-8 cannot say, makes all of it ASCII with escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _pause(response: httpx.Response) -> float:

@@ -6,6 +6,7 @@ import click
 
 from cli.agents import agents
 from cli.client import cli_version
+from cli.contexts import contexts
 from cli.doctor import doctor
 from cli.errors import ExitCode
 from cli.run import run
@@ -39,5 +40,5 @@ def cli(ctx: click.Context, profile: str | None) -> None:
     ctx.obj = Session(profile)
 
 
-for command in (run, runs, agents, doctor):
+for command in (run, runs, agents, contexts, doctor):
     cli.add_command(command)

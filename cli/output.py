@@ -1,6 +1,5 @@
 """Where output goes: results to standard output, everything else to standard error."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cli.client import json_bytes
 from cli.words import printable
 
 
@@ -19,12 +19,7 @@ def messages() -> Console:
 
 def print_json(value: Any) -> None:
     """One line of JSON on standard output, sent at once."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which only an escape can carry
-        text = json.dumps(value, separators=(",", ":"))
-    click.echo(text)
+    click.echo(json_bytes(value))
     sys.stdout.flush()
 
 

@@ -13,6 +13,10 @@ from cli.results import answer_text, summary
 from cli.run import watch
 from cli.session import Session, json_option, limit_option, pass_session
 
+run_argument = click.argument(
+    "run_id", metavar="ID", callback=lambda _ctx, _parameter, value: str(value), type=click.UUID
+)
+
 
 @click.group()
 def runs() -> None:
@@ -37,7 +41,7 @@ def list_runs(session: Session, /, limit: int, as_json: bool, **filters: str | N
 
 
 @runs.command()
-@click.argument("run_id", metavar="ID")
+@run_argument
 @json_option
 @pass_session
 def show(session: Session, run_id: str, as_json: bool) -> None:
@@ -52,7 +56,7 @@ def show(session: Session, run_id: str, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run_id", metavar="ID")
+@run_argument
 @click.option("--after", default=0, type=click.IntRange(min=0), help="Only events after this number.")
 @json_option
 @pass_session
@@ -63,7 +67,7 @@ def follow(session: Session, run_id: str, after: int, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run_id", metavar="ID")
+@run_argument
 @json_option
 @pass_session
 def cancel(session: Session, run_id: str, as_json: bool) -> None:
@@ -73,7 +77,7 @@ def cancel(session: Session, run_id: str, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run_id", metavar="ID")
+@run_argument
 @json_option
 @pass_session
 def resume(session: Session, run_id: str, as_json: bool) -> None:

@@ -3,11 +3,15 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from click.testing import CliRunner, Result
+
+from cli.main import cli
 
 RUN_ID = "01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a10"
 KEY = "cef_AAAAAAAA_secret_crc"
@@ -61,6 +65,11 @@ class Server:
         return route if isinstance(route, Answer) else route(asked)
 
 
+def cef(server: Server, *arguments: str, stdin: str = "") -> Result:
+    """The command's result when it talks to this server."""
+    return CliRunner(env=server.environment()).invoke(cli, list(arguments), input=stdin)
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server on a free port, until the end of the block."""
@@ -94,8 +103,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(data)))
         else:
             self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
+        with suppress(OSError):  # a client that left
+            self.end_headers()
+            self.wfile.write(data)
 
     do_GET = do_POST = do_DELETE = _respond  # noqa: N815  # http.server's names
 

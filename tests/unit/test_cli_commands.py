@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from rich.console import Console
 
 from cli.client import Client
@@ -28,6 +28,7 @@ from tests.unit.cli_server import (
     Answer,
     Asked,
     Server,
+    cef,
     page,
     problem,
     run_json,
@@ -58,10 +59,6 @@ def server() -> Iterator[Server]:
             EVENTS: Answer(chunks=WHOLE),
         }
         yield server
-
-
-def cef(server: Server, *arguments: str, stdin: str = "") -> Result:
-    return CliRunner(env=server.environment()).invoke(cli, list(arguments), input=stdin)
 
 
 def test_it_works(server: Server) -> None:
