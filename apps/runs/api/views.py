@@ -17,7 +17,7 @@ from apps.accounts.api.views import WorkspaceViewSet
 from apps.accounts.permissions import Permission
 from apps.core.exceptions import InvalidInput
 from apps.runs import selectors, services
-from apps.runs.api import serializers
+from apps.runs.api import examples, serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
 from apps.runs.exceptions import RunNotFound
 from apps.runs.manifests import step_context
@@ -57,7 +57,8 @@ class RunViewSet(WorkspaceViewSet):
     def list(self, request: Request) -> Response:
         """The workspace's runs, the newest first, without payloads."""
         wanted = read_filter(request.query_params.dict())
-        page = self.paginate_queryset(selectors.run_summaries(self.get_queryset().filter(wanted.condition())))
+        runs = self.get_queryset().filter(wanted.condition(self.principal.workspace_id))
+        page = self.paginate_queryset(selectors.run_summaries(runs))
         return self.get_paginated_response([selectors.run_json(row) for row in page or []])
 
     @extend_schema(responses=serializers.RunDetailSerializer)
@@ -119,7 +120,7 @@ class RunViewSet(WorkspaceViewSet):
         self._require(pk)
         return Response(selectors.step_detail(pk, n))
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=OpenApiTypes.OBJECT, examples=examples.CONTEXT)
     @action(detail=True, methods=["get"], url_path="steps/<int:n>/context", url_name="step-context")
     def step_context(self, request: Request, pk: UUID, n: int) -> Response:
         """The manifest of a model step: what was in the prompt, byte by byte, and what was left out and why."""

@@ -1,0 +1,234 @@
+"""With 200,000 runs in the tables the hot statements and the lists still walk indexes, and read few rows."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from apps.accounts.models import Workspace
+from apps.core.ids import new_id
+from apps.runs.models import Event, Run
+from apps.runs.selectors import RunFilter, events_of, run_summaries, steps_of
+from apps.runs.services import create_run, create_thread
+from apps.runs.services.create import RunRequest
+from apps.runs.statements import (
+    ALREADY_RECORDED,
+    CLAIM,
+    INTEND,
+    MOVE,
+    RECALL,
+    RECORD_EFFECT_STEP,
+    RECORD_STEP,
+    REQUEST_CANCEL,
+    SWEEP,
+)
+from apps.runs.states import TERMINAL, EventType, RunStatus
+from apps.runs.transitions import Move
+from tests.integration.runs.world import claim, make_agent, make_worker, step_row
+from workers.engine.lease import CANCELLED
+from workers.engine.slices import HISTORY
+
+MANY = 200_000
+SOME = 40_000
+BIG = {"runs_run", "runs_step", "runs_event", "runs_effect"}
+
+_OLD = """
+INSERT INTO runs_run (id, created_at, workspace_id, agent_id, agent_version_id, status, stop_reason, error_code,
+    error_detail, attempt, crashes, lease_epoch, streaming, input, attachments, limits, metadata, context_versions,
+    event_seq, step_count, model_calls, input_tokens, output_tokens, cost_usd, created_by_kind, request_id, queued_at,
+    started_at, finished_at, announced_at)
+SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
+    at, %(workspace)s, %(agent)s, %(version)s,
+    (ARRAY['succeeded', 'failed', 'cancelled'])[1 + n %% 3], 'completed', '', '', 1, 0, 1, false,
+    '\\x2278220a', '[]', '{}', jsonb_build_object('ticket', n, 'team', n %% 7), '{}', 4, 1, 1, 3, 4, 0, 'user', '', at,
+    at, at, at
+FROM generate_series(1, %(many)s) AS n, LATERAL (SELECT now() - make_interval(secs => %(many)s - n)) AS moment (at)"""
+_STEPS = """
+INSERT INTO runs_step (run_id, n, key, kind, name, tool_call_id, epoch, digest, result, error_code, started_at,
+    input_tokens, output_tokens, cost_usd)
+SELECT id, 1, '1/x/0', 'model', 'script', '', 1, '\\x00', '\\x00', '', created_at, 3, 4, 0 FROM runs_run
+ORDER BY id LIMIT %(some)s"""
+_EFFECTS = """
+INSERT INTO runs_effect (id, created_at, workspace_id, run_id, key, tool, state, epoch, digest)
+SELECT id, created_at, workspace_id, id, '1/x/0', 't', 'committed', 1, '\\x00' FROM runs_run
+ORDER BY id LIMIT %(some)s"""
+_EVENTS = """
+INSERT INTO runs_event (run_id, seq, type, data)
+SELECT id, 1, 'run.queued', '\\x7b7d' FROM runs_run ORDER BY id LIMIT %(some)s"""
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
+    """A workspace with many old runs and a few that are alive, gone again when the tests here are done."""
+    with django_db_blocker.unblock():
+        workspace = Workspace.objects.create(slug=f"crowd-{new_id().hex[-8:]}", name="Crowd")
+        version, _ = make_agent(workspace), make_agent(workspace, slug="idle")
+        thread = create_thread(workspace.id)
+        names = {
+            "workspace": workspace.id,
+            "agent": version.agent_id,
+            "version": version.id,
+            "many": MANY,
+            "some": SOME,
+        }
+        with connection.cursor() as cursor:
+            for statement in (_OLD, _STEPS, _EVENTS, _EFFECTS):
+                cursor.execute(statement, names)
+        runs = [create_run(workspace.id, RunRequest(agent="docs", input="x")) for _ in range(20)]
+        talk = create_run(workspace.id, RunRequest(agent="docs", input="x", thread_id=thread.id))
+        worker = make_worker()
+        held = claim(worker)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE runs_run, runs_step, runs_event, runs_effect, runs_workerprocess, agents_agent")
+        assert held is not None
+        yield {
+            "workspace": workspace,
+            "thread": thread,
+            "worker": worker,
+            "held": held["id"],
+            "talk": talk,
+            "run": runs[0],
+        }
+        tables = "runs_run, runs_thread, runs_workerprocess, agents_agent, providers_provider, accounts_workspace"
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {tables} CASCADE")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(crowd: dict[str, Any], db: None) -> None:
+    """Each test's writes are rolled back; the crowd stays."""
+
+
+def plan_of(statement: str, parameters: Any) -> list[dict[str, Any]]:
+    """The executed plan's nodes, flat."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        (found,) = cursor.fetchone()
+    document = found if isinstance(found, list) else json.loads(found)
+    return list(_nodes(document[0]["Plan"]))
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def rows_read(nodes: list[dict[str, Any]]) -> int:
+    """Rows of the big tables that were looked at, whether they passed or not; fails on a sequential scan of one."""
+    read = 0
+    for node in nodes:
+        if node.get("Relation Name") in BIG or node["Node Type"].startswith("Bitmap Index"):
+            assert node["Node Type"] != "Seq Scan", node
+            wasted = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            read += int((node["Actual Rows"] + wasted) * node["Actual Loops"])
+    return read
+
+
+def sql(queryset: QuerySet[Any, Any]) -> tuple[str, Any]:
+    return queryset.query.sql_with_params()
+
+
+def hot_statements(crowd: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    held = crowd["held"]
+    unit = {"run": held, "epoch": 1, "key": "1/x/0"}
+    effect = unit | {"id": new_id(), "tool": "t", "digest": b""}
+    move = Move(run_id=held, to=RunStatus.SUCCEEDED, event=EventType.SUCCEEDED, epoch=1, output=b"1")
+    return {
+        "claim": (CLAIM, {"worker": crowd["worker"]}),
+        "record": (RECORD_STEP, step_row(held, 1)),
+        "record effect": (RECORD_EFFECT_STEP, step_row(held, 1)),
+        "already recorded": (ALREADY_RECORDED, unit),
+        "intend": (INTEND, effect),
+        "recall": (RECALL, unit),
+        "move": (MOVE, move.parameters()),
+        "request cancel": (REQUEST_CANCEL, {"run": held, "data": b"{}"}),
+        "look for cancels": (CANCELLED, {"id": crowd["worker"]}),
+        "sweep": (SWEEP, {}),
+        "history": (HISTORY, {"thread": crowd["thread"].id, "run": crowd["talk"].id}),
+    }
+
+
+def test_it_works(crowd):
+    assert Run.objects.count() == MANY + 21
+    assert Event.objects.count() > SOME
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "claim",
+        "record",
+        "record effect",
+        "already recorded",
+        "intend",
+        "recall",
+        "move",
+        "request cancel",
+        "look for cancels",
+        "sweep",
+        "history",
+    ],
+)
+def test_the_hot_path(crowd, name):
+    assert rows_read(plan_of(*hot_statements(crowd)[name])) <= 12
+
+
+def listed(crowd: dict[str, Any], wanted: RunFilter) -> tuple[str, Any]:
+    runs = Run.objects.filter(workspace_id=crowd["workspace"].id).filter(wanted.condition(crowd["workspace"].id))
+    return sql(run_summaries(runs).order_by("-id")[:51])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "most"),
+    [
+        (RunFilter(), 51),
+        (RunFilter(statuses=("failed",)), 300),
+        (RunFilter(statuses=("queued",)), 51),
+        (RunFilter(statuses=("queued", "running", "waiting")), 60),
+        (RunFilter(statuses=("waiting",)), 0),
+        (RunFilter(agent="docs"), 51),
+        (RunFilter(agent="idle"), 0),
+        (RunFilter(thread_id=new_id()), 0),
+        (RunFilter(metadata={"ticket": 4711}), 10),
+        (RunFilter(metadata={"ticket": -1}), 10),
+        (RunFilter(metadata={"ticket": 4711, "team": 0}), 10),
+        (RunFilter(created_after=now()), 700),
+        (RunFilter(created_before=now() - timedelta(days=2)), 1000),
+        (RunFilter(created_after=now() - timedelta(days=9), created_before=now() - timedelta(days=2)), 1000),
+    ],
+)
+def test_the_list_of_runs(crowd, wanted, most):
+    assert rows_read(plan_of(*listed(crowd, wanted))) <= most
+
+
+def test_an_agent_that_is_not_there_costs_no_walk(crowd, django_assert_num_queries):
+    runs = Run.objects.filter(workspace_id=crowd["workspace"].id)
+    with django_assert_num_queries(1):
+        assert list(runs.filter(RunFilter(agent="nobody").condition(crowd["workspace"].id))) == []
+
+
+def test_a_page_far_down_the_list_costs_the_same(crowd):
+    runs = Run.objects.filter(workspace_id=crowd["workspace"].id)
+    middle = runs.order_by("-id").values_list("id", flat=True)[MANY // 2]
+    assert rows_read(plan_of(*sql(run_summaries(runs.filter(id__lt=middle)).order_by("-id")[:51]))) <= 51
+
+
+def test_steps_and_events_of_a_run(crowd):
+    run_id = crowd["run"].id
+    for rows in (steps_of(run_id).order_by("n")[:51], events_of(run_id, after=1).order_by("seq")[:51]):
+        assert rows_read(plan_of(*sql(rows))) <= 5
+
+
+def test_what_the_sweeper_looks_for(crowd):
+    due = Q(next_wake_at=None) | Q(next_wake_at__lte=Now())
+    ended = Run.objects.filter(due, status__in=sorted(TERMINAL), announced_at=None).order_by("finished_at")
+    queued = Run.objects.filter(status=RunStatus.QUEUED).order_by("id")
+    for rows in (ended.values_list("id")[:100], queued.values_list("id")[:100]):
+        assert rows_read(plan_of(*sql(rows))) <= 100

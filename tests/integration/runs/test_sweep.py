@@ -1,0 +1,134 @@
+"""Runs of workers that are no more become runnable again, and one that kills its workers is given up."""
+
+import pytest
+
+from apps.core import canonical
+from apps.core.ids import new_id
+from apps.runs.models import Event, Run, WorkerProcess
+from apps.runs.services import cancel_run
+from apps.runs.statements import MAX_CRASHES, SWEEP
+from apps.runs.states import RunStatus
+from tests.integration.runs.engine_pool import through_the_engine
+from tests.integration.runs.world import (
+    bells,
+    claim,
+    end_lease,
+    history,
+    make_worker,
+    one,
+    record,
+    set_up_run,
+    together,
+)
+from workers.ops.sweeping import sweep_runs
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def crash(run: Run) -> None:
+    """A worker takes the run and dies."""
+    worker = make_worker()
+    claimed = claim(worker)
+    assert claimed is not None
+    assert claimed["id"] == run.id
+    end_lease(worker)
+    one(SWEEP)
+
+
+@pytest.mark.parametrize("send", [one, through_the_engine])
+def test_it_works(support, send):
+    run = set_up_run(support)
+    worker = make_worker()
+    claim(worker)
+    end_lease(worker)
+    assert send(SWEEP, {}) == {"id": run.id, "event_seq": 3, "status": "queued"}
+    run.refresh_from_db()
+    assert (run.status, run.worker_id, run.crashes, run.attempt, run.finished_at) == ("queued", None, 1, 1, None)
+    assert history(run.id) == ["run.queued", "run.started", "run.released"]
+    data = canonical.load(Event.objects.get(run_id=run.id, seq=3).data)
+    assert data == {"cause": "worker_lost", "crashes": 1}
+    assert send(SWEEP, {}) is None
+
+
+def test_a_run_whose_worker_lives_stays(support):
+    run = set_up_run(support)
+    claim()
+    assert one(SWEEP) is None
+    assert (Run.objects.get().status, history(run.id)) == ("running", ["run.queued", "run.started"])
+
+
+@pytest.mark.parametrize("worker_id", [None, new_id()])
+def test_a_worker_that_is_not_known_counts_as_gone(support, worker_id):
+    run = set_up_run(support)
+    claim()
+    Run.objects.filter(id=run.id).update(worker_id=worker_id)
+    assert one(SWEEP) is not None
+
+
+@pytest.mark.parametrize("status", sorted(set(RunStatus) - {RunStatus.RUNNING}))
+def test_only_running_runs(support, status):
+    run = set_up_run(support)
+    Run.objects.filter(id=run.id).update(status=status)
+    assert one(SWEEP) is None
+
+
+def test_a_run_that_kills_its_workers_is_given_up(support):
+    run = set_up_run(support)
+    for crashes in range(1, MAX_CRASHES):
+        crash(run)
+        assert (Run.objects.get().status, Run.objects.get().crashes) == ("queued", crashes)
+    crash(run)
+    run.refresh_from_db()
+    assert (run.status, run.stop_reason, run.error_code, run.crashes) == ("failed", "poison", "poison", MAX_CRASHES)
+    assert run.error_detail == "The worker process died 3 times without a new step."
+    assert run.finished_at is not None
+    assert history(run.id)[-1] == "run.failed"
+    assert claim() is None
+
+
+def test_progress_forgives(support):
+    run = set_up_run(support)
+    for n in range(2 * MAX_CRASHES):
+        worker = make_worker()
+        claimed = claim(worker)
+        assert claimed is not None
+        record(run.id, claimed["lease_epoch"], key=f"{n}/x/0")
+        end_lease(worker)
+        one(SWEEP)
+        assert (Run.objects.get().status, Run.objects.get().crashes) == ("queued", 1)
+
+
+def test_two_sweepers_charge_one_crash(support):
+    worker = make_worker()
+    for _ in range(20):
+        set_up_run(support)
+        claim(worker)
+    end_lease(worker)
+    together(*[lambda: one(SWEEP)] * 4)
+    assert set(Run.objects.values_list("status", "crashes", "event_seq")) == {("queued", 1, 3)}
+
+
+def test_a_cancel_request_outlives_the_worker(support):
+    run = set_up_run(support)
+    worker = make_worker()
+    claim(worker)
+    cancel_run(support.id, run.id)
+    end_lease(worker)
+    one(SWEEP)
+    again = claim()
+    assert again is not None
+    assert again["cancel_requested"] is True
+
+
+def test_the_bell_rings_as_often_as_slots_are_free(support):
+    runs = [set_up_run(support).id for _ in range(5)]
+    bells()
+    sweep_runs()
+    assert bells() == []
+    make_worker(slots=2)
+    make_worker(seconds=-5, slots=50)
+    sweep_runs()
+    assert bells() == [str(run_id) for run_id in runs[:2]]
+    WorkerProcess.objects.update(running=2)
+    sweep_runs()
+    assert bells() == []
