@@ -59,6 +59,7 @@ class Ports:
         return os.environ | {
             "DJANGO_SETTINGS_MODULE": "config.settings.test",
             "CEF_PUBLIC_URL": self.web_url,
+            "CEF_FLOWER_PLATFORM_URL": f"http://localhost:{self.web}",
             "CEF_FLOWER_URL": self.flower_url,
             "CEF_FLOWER_PORT": str(self.flower),
             "CEF_FLOWER_CLIENT_SECRET": self.client_secret,

@@ -14,7 +14,7 @@ from tests.acceptance.dashboard import PAGE, Ports, eventually, flower, web, wor
 pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "correct horse battery staple"
-SESSION_SECONDS = 4
+SESSION_SECONDS = 8
 
 
 @pytest.fixture

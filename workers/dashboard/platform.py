@@ -1,9 +1,10 @@
 """The platform's side of a sign-in, as the dashboard sees it: where to send the browser, and what to ask."""
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.web import HTTPError
@@ -56,24 +57,27 @@ class Platform:
             "redirect_uri": self._redirect_uri,
             "code_verifier": attempt.verifier,
         }
-        token = await self._ask(
-            "/o/token/",
-            method="POST",
-            body=urlencode(form),
-            auth_username=CLIENT_ID,
-            auth_password=quote(self.config.client_secret, safe=""),
-        )
-        bearer = {"Authorization": f"Bearer {token['access_token']}"}
-        answer = await self._ask("/o/dashboard-user/", headers=bearer)
+        token = await self._ask("/o/token/", form, Authorization=self._credentials)
+        answer = await self._ask("/o/dashboard-user/", Authorization=f"Bearer {token['access_token']}")
         return Visitor(subject=answer["sub"], email=answer["email"], allowed=answer["allowed"] is True)
 
     @property
     def _redirect_uri(self) -> str:
         return f"{self.config.url}/login"
 
-    async def _ask(self, path: str, **options: Any) -> dict[str, Any]:
+    @property
+    def _credentials(self) -> str:
+        pair = f"{CLIENT_ID}:{quote(self.config.client_secret, safe='')}"
+        return f"Basic {b64encode(pair.encode()).decode()}"
+
+    async def _ask(self, path: str, form: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:
         request = HTTPRequest(
-            self.config.platform_url + path, request_timeout=TIMEOUT_S, follow_redirects=False, **options
+            self.config.platform_url + path,
+            method="GET" if form is None else "POST",
+            body=None if form is None else urlencode(form),
+            headers=self._as_browsers_come() | headers,
+            request_timeout=TIMEOUT_S,
+            follow_redirects=False,
         )
         try:
             response = await AsyncHTTPClient().fetch(request)
@@ -83,6 +87,13 @@ class Platform:
             raise HTTPError(503, "The platform does not answer.") from error
         answer: dict[str, Any] = json.loads(response.body)
         return answer
+
+    def _as_browsers_come(self) -> dict[str, str]:
+        """Inside a cluster the platform is asked directly, past the proxy that would have named its public address."""
+        if self.config.platform_url == self.config.public_url:
+            return {}
+        public = urlsplit(self.config.public_url)
+        return {"Host": public.netloc, "X-Forwarded-Proto": public.scheme}
 
 
 def _refusal(error: HTTPClientError) -> HTTPError:

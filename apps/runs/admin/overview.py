@@ -105,6 +105,6 @@ def _count(runs: QuerySet[Run]) -> str:
 
 
 def _sums(runs: QuerySet[Run]) -> dict[str, Any]:
-    newest = Run.objects.filter(id__in=runs.order_by("-id").values("id")[:SUMMED])
+    newest = runs.order_by("-id").values("input_tokens", "output_tokens", "cost_usd")[:SUMMED]
     sums = newest.aggregate(read=Sum("input_tokens"), written=Sum("output_tokens"), usd=Sum("cost_usd"))
     return {name: value or 0 for name, value in sums.items()}
