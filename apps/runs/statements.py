@@ -119,7 +119,8 @@ SELECT event_seq FROM asked"""
 SWEEP: Final = f"""
 WITH orphan AS (
     SELECT run.id FROM runs_run AS run LEFT JOIN runs_workerprocess AS worker ON worker.id = run.worker_id
-    WHERE run.status = 'running' AND (worker.id IS NULL OR worker.expires_at <= now())
+    WHERE run.status = 'running'
+      AND (worker.id IS NULL OR worker.expires_at <= now() OR run.id = ANY(%(abandoned)s::uuid[]))
     LIMIT 500 FOR UPDATE OF run SKIP LOCKED
 ), swept AS (
     UPDATE runs_run AS run

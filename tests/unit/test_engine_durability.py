@@ -18,8 +18,8 @@ from apps.tools.effects import Effect
 from workers.engine.claim import ClaimedRun
 from workers.engine.durability import JournalDurability
 from workers.engine.journal import Journal, Outcome, Receipt, Recorded
-from workers.engine.session import Session, current_session
-from workers.engine.stops import BudgetExceeded, CancelSeen, LeaseLost, OutcomeUnknown, ReplayMismatch
+from workers.engine.session import Session, Surroundings, current_session
+from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, ReplayMismatch
 from workers.engine.units import AGENT_NAME, Unit
 
 RUN = uuid.UUID("01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a10")
@@ -110,7 +110,7 @@ def agent(world: World, effect: Effect = Effect.READ_ONLY, *, streaming: bool = 
         name=AGENT_NAME,
         deps_type=Session,
         toolsets=[toolset],
-        capabilities=[JournalDurability({"double": effect}, lambda _in, _out: Decimal("0.01"), streaming=streaming)],
+        capabilities=[JournalDurability({"double": effect}, lambda _response: Decimal("0.01"), streaming=streaming)],
     )
 
 
@@ -159,13 +159,15 @@ def execute(
     prompt: str = "go",
     built: Agent[Session, str] | None = None,
     readers: Readers | None = None,
+    leaving: bool = False,
 ) -> str:
     run = run or claimed()
 
     async def main() -> str:
         recorded = await store.recorded(RUN)
         journal = Journal(store, RUN, run.epoch, recorded)
-        session = Session(run, BUNDLE, journal, readers or Readers(), threads=None)  # type: ignore[arg-type]
+        around = Surroundings(readers or Readers(), None, lambda: leaving)  # type: ignore[arg-type]
+        session = Session(run, BUNDLE, journal, around)
         token = current_session.set(session)
         try:
             result = await (built or agent(world)).run(prompt, deps=session)
@@ -266,6 +268,13 @@ def test_no_step_starts_after_a_cancel_is_seen() -> None:
     with pytest.raises(CancelSeen):
         execute(world, Store(cancel_at=1))
     assert (world.model_calls, world.tool_calls) == (1, [])
+
+
+def test_a_leaving_process_stops_at_the_next_step() -> None:
+    world, store = World(), Store()
+    with pytest.raises(Drained):
+        execute(world, store, leaving=True)
+    assert (world.model_calls, world.tool_calls, len(store.steps)) == (1, [], 1)
 
 
 def test_a_streamed_run_tells_its_tokens_and_replays_without_them() -> None:

@@ -18,14 +18,15 @@ from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEven
 from pydantic_ai.tools import RunContext
 
 from apps.core import canonical
+from apps.providers.calls import model_call
 from apps.runs.states import StepKind
 from apps.tools.effects import Effect
 from workers.engine.journal import Outcome
 from workers.engine.session import Scratch, Session, current_scratch, current_session
 from workers.engine.units import AGENT_NAME, Unit, identify, is_event, run_step_of
 
-Price = Callable[[int, int], Decimal | None]
-"""USD of a model call with so many tokens in and out; None when the price is not known."""
+Price = Callable[[dict[str, Any]], Decimal | None]
+"""USD of a model call by its recorded response; None when the price is not known."""
 
 SPEC: Final = DurabilityEngineSpec(
     engine_name="CEF",
@@ -60,11 +61,13 @@ class JournalBackend(JournalCallableOperationBackend[None]):
             return None
         session = _require_session()
         unit = identify(operation_id, name, cache_key, session.ordinal(run_step_of(cache_key), name))
+        number = session.model_calls
+        session.model_calls += unit.kind == StepKind.MODEL
         recorded = session.journal.find(unit)
         if recorded is not None:
             record_durable_unit(executed=False)
             return canonical.load(recorded.result)
-        payload = await self._recalled(session, unit) or await self._executed(session, unit, body)
+        payload = await self._recalled(session, unit) or await self._executed(session, unit, body, number)
         record_durable_unit(executed=True)
         return payload
 
@@ -78,14 +81,17 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         payload = {"result": canonical.load(left), "kind": "tool_return"}
         return await self._recorded(session, Scratch(unit), payload)
 
-    async def _executed(self, session: Session, unit: Unit, body: Callable[[], Awaitable[object]]) -> object:
+    async def _executed(
+        self, session: Session, unit: Unit, body: Callable[[], Awaitable[object]], number: int
+    ) -> object:
         session.require_budget()
         if self._is_unsafe(unit):
             await session.journal.intend(unit)
         scratch = Scratch(unit)
         token = current_scratch.set(scratch)
         try:
-            payload = await body()
+            with model_call(deadline=session.deadline, number=number):
+                payload = await body()
         finally:
             current_scratch.reset(token)
         return await self._recorded(session, scratch, payload)
@@ -102,7 +108,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
 
     def _outcome(self, scratch: Scratch, payload: object) -> Outcome:
         tokens_in, tokens_out = _usage(payload) if scratch.unit.kind == StepKind.MODEL else (0, 0)
-        cost = self._price(tokens_in, tokens_out) if tokens_in or tokens_out else None
+        cost = self._price(payload) if isinstance(payload, dict) and tokens_in + tokens_out else None
         event: dict[str, Any] = {
             "kind": scratch.unit.kind.value,
             "name": scratch.unit.name,

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import itertools
 import logging
 import random
 import threading
@@ -23,7 +24,7 @@ from workers.engine.lease import Lease, Listener
 from workers.engine.publisher import Publisher
 from workers.engine.slices import Slices
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
-from workers.engine.sweeper import sweep
+from workers.engine.sweeper import held_runs, sweep
 from workers.engine.threads import DatabaseThreads
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 DATABASE_THREADS: Final = 8
 PACED_ABOVE: Final = 64
 """Runs in flight above which starts are paced; below, a start costs the others nothing they would notice."""
+RECONCILE_EVERY: Final = 10
+"""Polls between two looks for runs that are held here and not executed."""
 _REDIS_TIMEOUT_S: Final = 2.0
 
 
@@ -102,7 +105,11 @@ class Host:
         await self._pool.close()
 
     async def _advance(self) -> None:
-        task = await self._start_next()
+        try:
+            task = await self._start_next()
+        except (OperationalError, PoolTimeout) as error:
+            logger.warning("Nothing is claimed: PostgreSQL does not answer.", extra={"error": str(error)})
+            return
         if task is not None:
             await asyncio.shield(task)
 
@@ -138,20 +145,32 @@ class Host:
 
     async def _poll(self) -> None:
         """Free orphaned runs and take what is runnable, also while Redis is away."""
-        while not self._draining:
+        for turn in itertools.count():
             await asyncio.sleep(settings.CEF_POLL_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311
             try:
-                for run_id, seq in await sweep(self._pool):
+                abandoned = await self._abandoned() if turn % RECONCILE_EVERY == 0 else set()
+                for run_id, seq in await sweep(self._pool, abandoned):
                     self._publisher.event(run_id, seq)
                 while await self._start_next() is not None:
                     pass
             except (OperationalError, PoolTimeout) as error:
                 logger.warning("The poller cannot reach PostgreSQL.", extra={"error": str(error)})
 
+    async def _abandoned(self) -> set[UUID]:
+        """Runs that the database sees here and that nobody here executes: the last resort against a stuck run."""
+        # Under the lock of the claims: a run that is just being claimed is in the database before it is in a slot.
+        async with self._pace:
+            worker_id = self._lease.worker_id
+            held = await held_runs(self._pool, worker_id) if worker_id is not None else set()
+            abandoned = held - self._running.keys()
+        if abandoned:
+            logger.error("Runs are held and not executed; they are freed.", extra={"runs": len(abandoned)})
+        return abandoned
+
     def _start_draining(self) -> None:
         if self._draining:
             return
-        self._draining = True
+        self._draining = self._slices.leaving = True
         for task in self._running.values():
             self._loop.call_later(settings.CEF_DRAIN_SECONDS, self._slices.stop, task, Drained())
 

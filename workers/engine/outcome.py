@@ -1,6 +1,5 @@
 """What a slice's end means for the run's row; pure."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from apps.core import canonical
 from apps.core.exceptions import CefError
 from apps.runs.states import EventType, RunStatus, StopReason
 from apps.runs.transitions import Move
+from apps.tools.exceptions import ToolFailed
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, StopRun
 
 
@@ -22,8 +22,8 @@ class Holder:
     epoch: int
 
 
-def succeeded(holder: Holder, output: Any, messages: bytes | None) -> Move:
-    """The agent gave its answer."""
+def succeeded(holder: Holder, output: Any, messages: list[Any] | None) -> Move:
+    """The agent gave its answer; `messages` are kept for the next run of its thread."""
     return Move(
         run_id=holder.run_id,
         epoch=holder.epoch,
@@ -31,7 +31,7 @@ def succeeded(holder: Holder, output: Any, messages: bytes | None) -> Move:
         event=EventType.SUCCEEDED,
         reason=StopReason.COMPLETED,
         output=canonical.dump(output),
-        messages=messages,
+        messages=None if messages is None else canonical.dump(messages),
     )
 
 
@@ -99,11 +99,8 @@ def stop_in(error: BaseException) -> StopRun | None:
     """The platform's own reason within an error, also when a task group has wrapped it."""
     if isinstance(error, StopRun):
         return error
+    if isinstance(error, ToolFailed) and error.outcome_unknown:
+        return OutcomeUnknown(error.message)
     if isinstance(error, BaseExceptionGroup):
         return next((stop for inner in error.exceptions if (stop := stop_in(inner))), None)
     return None
-
-
-def is_cancellation(error: BaseException) -> bool:
-    """Whether the slice's task was cancelled from outside."""
-    return isinstance(error, asyncio.CancelledError)

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,13 +10,14 @@ from typing import Any
 
 from apps.agents.definition import AgentBundle
 from apps.contexts.assembly.manifest import Manifest
+from apps.core import canonical
 from apps.runs.limits import Spent, exhausted
 from apps.tools.definitions import MountRef, ToolCall
 from workers.engine.claim import ClaimedRun
 from workers.engine.journal import Journal, Receipt
 from workers.engine.ledger import DatabaseLedger
 from workers.engine.publisher import Publisher
-from workers.engine.stops import BudgetExceeded, CancelSeen
+from workers.engine.stops import BudgetExceeded, CancelSeen, Drained
 from workers.engine.threads import DatabaseThreads
 from workers.engine.units import Unit
 
@@ -48,14 +50,23 @@ current_session: ContextVar["Session | None"] = ContextVar("cef_session", defaul
 """The run whose agent runs in this task; without one an agent is not durable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a session shares with the other runs of its process; `leaving` says that the process shuts down."""
+
+    publisher: Publisher
+    threads: DatabaseThreads
+    leaving: Callable[[], bool]
+
+
 class Session:
     """The dependencies of the agent: who it works for, and where it stands with its journal and its limits."""
 
-    def __init__(
-        self, run: ClaimedRun, bundle: AgentBundle, journal: Journal, publisher: Publisher, threads: DatabaseThreads
-    ) -> None:
-        self.run, self.bundle, self.journal, self.threads = run, bundle, journal, threads
-        self._publisher = publisher
+    def __init__(self, run: ClaimedRun, bundle: AgentBundle, journal: Journal, around: Surroundings) -> None:
+        self.run, self.bundle, self.journal, self.threads = run, bundle, journal, around.threads
+        self._publisher, self._leaving = around.publisher, around.leaving
+        self.deadline = None if run.seconds_left is None else time.monotonic() + run.seconds_left
+        self.model_calls = 0
         self.mounts = tuple(_mount(mount, run.context_versions) for mount in bundle.mounts)
         self.manifest: Manifest | None = None
         self._spent = run.spent
@@ -74,11 +85,16 @@ class Session:
             raise BudgetExceeded(refusal)
 
     def settle(self, receipt: Receipt, tokens: int, usd: Decimal) -> None:
-        """Count a recorded step and tell its readers. Raises CancelSeen: no step starts after a cancel is seen."""
+        """Count a recorded step and tell its readers.
+
+        Raises CancelSeen, for no step starts after a cancel is seen, and Drained when the process is leaving.
+        """
         self._spent = Spent(steps=receipt.n, tokens=self._spent.tokens + tokens, usd=self._spent.usd + usd)
         self._publisher.event(self.run.id, receipt.event_seq)
         if receipt.cancel_requested:
             raise CancelSeen
+        if self._leaving():
+            raise Drained
 
     def speak(self, text: str) -> None:
         """A piece of the model's answer, for whoever listens now."""
@@ -96,7 +112,7 @@ class Session:
             workspace_id=self.run.workspace_id,
             run_id=self.run.id,
             step_key=scratch.unit.key,
-            idempotency_key=f"{self.run.id}:{scratch.unit.key}",
+            idempotency_key=canonical.digest([str(self.run.id), scratch.unit.key]).hex(),
             mounts=self.mounts,
             ledger=DatabaseLedger(self.run.id, self.run.epoch, scratch.unit),
         )

@@ -2,8 +2,8 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from threading import Lock
@@ -11,13 +11,15 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from pydantic_ai import Agent, StructuredDict
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.settings import ModelSettings
 
 from apps.agents.definition import AgentBundle
 from apps.agents.selectors import version_bundle
-from apps.providers.factory import build_model
+from apps.providers.factory import build_model, serving_row, stamp
 from apps.providers.models import LanguageModel
 from apps.providers.prices import cost_usd
+from apps.providers.selectors import models_with_fallbacks
 from apps.tools.toolset import build_toolset, effects
 from workers.engine.assembling import AssemblingModel
 from workers.engine.durability import JournalDurability
@@ -35,7 +37,7 @@ class BuiltAgent:
 
     agent: Agent[Session, Any]
     bundle: AgentBundle
-    stamp: tuple[datetime, datetime]
+    stamp: Hashable
     checked: float
 
     @property
@@ -58,12 +60,12 @@ class Shelf:
     def get(self, version_id: UUID, streaming: bool) -> BuiltAgent:
         """The agent, built anew when its model's or provider's row has changed; synchronous, queries the database."""
         bundle = version_bundle(version_id)
-        row = LanguageModel.objects.select_related("provider").get(id=bundle.model_id)
-        stamp = (row.updated_at, row.provider.updated_at)
+        row = models_with_fallbacks().get(id=bundle.model_id)
+        present = stamp(row)
         with self._lock:
             known = self._agents.get((version_id, streaming))
-            agent = known.agent if known and known.stamp == stamp else _build(bundle, row, streaming)
-            built = BuiltAgent(agent, bundle, stamp, time.monotonic())
+            agent = known.agent if known and known.stamp == present else _build(bundle, row, streaming)
+            built = BuiltAgent(agent, bundle, present, time.monotonic())
             self._agents[version_id, streaming] = built
             self._agents.move_to_end((version_id, streaming))
             if len(self._agents) > CAPACITY:
@@ -87,5 +89,14 @@ def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Se
     )
 
 
-def _price(row: LanguageModel, input_tokens: int, output_tokens: int) -> Decimal | None:
-    return cost_usd(row, input_tokens, output_tokens)
+def _price(row: LanguageModel, response: dict[str, Any]) -> Decimal | None:
+    """The price of a recorded response, by the model that gave it: a fallback has its own."""
+    served = serving_row(row, ModelResponse(parts=[], metadata=response.get("metadata")))
+    usage = response["usage"]
+    return cost_usd(
+        served,
+        usage["input_tokens"],
+        usage["output_tokens"],
+        cache_read_tokens=usage.get("cache_read_tokens", 0),
+        cache_write_tokens=usage.get("cache_write_tokens", 0),
+    )

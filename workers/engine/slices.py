@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from psycopg import OperationalError
 from pydantic_ai import Agent, BinaryContent
-from pydantic_ai.durable_exec import replay_scope
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, UserContent
+from pydantic_ai.durable_exec import JSON_CODEC, replay_scope
+from pydantic_ai.messages import ModelMessage, UserContent
 from pydantic_ai.run import AgentRunResult
+from pydantic_ai.usage import UsageLimits
 
-from apps.core import blobs
+from apps.core import blobs, canonical
 from apps.core.logs import log_fields
 from apps.runs.services.announce import announce_run
 from apps.runs.statements import MOVE
@@ -23,7 +24,7 @@ from workers.engine.database import EnginePool, fetch_all, fetch_one, insist
 from workers.engine.journal import Journal, PostgresStore, Recorded
 from workers.engine.outcome import Holder, explained, failed, stop_in, stopped, succeeded
 from workers.engine.publisher import Publisher
-from workers.engine.session import Session, current_session
+from workers.engine.session import Session, Surroundings, current_session
 from workers.engine.shelf import BuiltAgent, Shelf
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
 from workers.engine.threads import DatabaseThreads
@@ -34,6 +35,9 @@ HISTORY: Final = """
 SELECT messages FROM runs_run
 WHERE thread_id = %(thread)s AND id < %(run)s AND status = 'succeeded' AND messages IS NOT NULL ORDER BY id"""
 
+NO_LIMITS: Final = UsageLimits(request_limit=None)
+"""The run's own limits are checked before each step, against the database's count; the library's would be a second."""
+
 
 class Slices:
     """Executes claimed runs; shared by all runs of the process."""
@@ -42,10 +46,15 @@ class Slices:
         self._pool, self._publisher, self._threads = pool, publisher, threads
         self._store, self._shelf = PostgresStore(pool), Shelf()
         self._causes: dict[Any, StopRun] = {}
+        self._finishing: set[Any] = set()
+        self.leaving = False
 
     def stop(self, task: "asyncio.Task[None]", cause: StopRun) -> None:
-        """Cancel a slice and say why; the first cause stands."""
-        self._causes.setdefault(task, cause)
+        """Cancel a slice and say why. The first cause stands, and a slice that writes its outcome is left to it."""
+        if task.done() or task in self._causes or task in self._finishing:
+            return
+        self._causes[task] = cause
+        task.add_done_callback(self._forget)
         task.cancel()
 
     async def execute(self, run: ClaimedRun) -> None:
@@ -55,6 +64,9 @@ class Slices:
             move = await self._outcome(run)
             if move is not None:
                 await self._finish(move)
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        self._causes.pop(task, None)
 
     async def _outcome(self, run: ClaimedRun) -> Move | None:
         holder = Holder(run.id, run.epoch)
@@ -89,7 +101,7 @@ class Slices:
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
-        return self._causes.pop(task, Drained())
+        return self._causes.get(task, Drained())
 
     async def _answered(self, run: ClaimedRun, holder: Holder) -> Move:
         if run.cancel_requested:
@@ -98,7 +110,7 @@ class Slices:
         recorded = await self._store.recorded(run.id) if run.attempt > 1 else ()
         session = self._session(run, built, recorded)
         result = await self._result(built.agent, session, await self._prompt(run), await self._history(run))
-        messages = result.new_messages_json() if run.thread_id else None
+        messages = JSON_CODEC.dump(list[ModelMessage], result.new_messages()) if run.thread_id else None
         return succeeded(holder, result.output, messages)
 
     async def _result(
@@ -111,13 +123,13 @@ class Slices:
         token = current_session.set(session)
         try:
             with replay_scope():
-                return await agent.run(prompt, deps=session, message_history=history)
+                return await agent.run(prompt, deps=session, message_history=history, usage_limits=NO_LIMITS)
         finally:
             current_session.reset(token)
 
     def _session(self, run: ClaimedRun, built: BuiltAgent, recorded: Sequence[Recorded]) -> Session:
         journal = Journal(self._store, run.id, run.epoch, recorded)
-        return Session(run, built.bundle, journal, self._publisher, self._threads)
+        return Session(run, built.bundle, journal, Surroundings(self._publisher, self._threads, lambda: self.leaving))
 
     async def _built(self, run: ClaimedRun) -> BuiltAgent:
         fresh = self._shelf.fresh(run.agent_version_id, run.streaming)
@@ -136,11 +148,16 @@ class Slices:
         if run.thread_id is None:
             return []
         rows = await fetch_all(self._pool, HISTORY, {"thread": run.thread_id, "run": run.id})
-        return [message for row in rows for message in ModelMessagesTypeAdapter.validate_json(row["messages"])]
+        earlier = (JSON_CODEC.load(list[ModelMessage], canonical.load(row["messages"])) for row in rows)
+        return [message for messages in earlier for message in messages]
 
     async def _finish(self, move: Move) -> None:
-        parameters = move.parameters()
-        row = await insist(lambda: fetch_one(self._pool, MOVE, parameters))
+        parameters, task = move.parameters(), asyncio.current_task()
+        self._finishing.add(task)
+        try:
+            row = await insist(lambda: fetch_one(self._pool, MOVE, parameters))
+        finally:
+            self._finishing.discard(task)
         if row is None:
             logger.warning("The run was taken over before its outcome was written.", extra={"to": move.to.value})
             return
