@@ -43,9 +43,9 @@ class Client:
         given = {name: value for name, value in (params or {}).items() if value is not None}
         return _json(self.send("GET", API + path, params=given))
 
-    def post(self, path: str, body: Any = None) -> Any:
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The answer's JSON. Raises ApiError and Unreachable."""
-        return _json(self._post(path, body))
+        return _json(self._post(path, body or {}))
 
     def rows(self, path: str, params: Mapping[str, Any], count: int | None) -> Iterator[dict[str, Any]]:
         """The rows of a list, at most `count`, fetched page by page as they are consumed."""
@@ -89,7 +89,7 @@ class Client:
             raise ApiError(response.status_code, _problem(response))
         return response
 
-    def _post(self, path: str, body: Any) -> httpx.Response:
+    def _post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
         return self.send("POST", API + path, content=json_bytes(body), headers=headers)
 

@@ -5,11 +5,12 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -36,7 +37,17 @@ from cli.sse import ServerEvent, read_events
 from workers.local.ports import free_port
 from workers.local.readiness import await_http
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def eventually(question: Callable[[], T], *, within_s: float = 30) -> T:
+    """The first true answer."""
+    deadline = time.monotonic() + within_s
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"Not within {within_s} s."
+        time.sleep(0.05)
+    return answer
 
 
 @contextmanager
@@ -91,16 +102,21 @@ def make_key(workspace: Workspace, user: User, *scopes: Permission) -> str:
     return issued.text
 
 
-def make_run(workspace: Workspace) -> UUID:
-    """A queued run with its first event, as `create_run` leaves it."""
+def make_agent(workspace: Workspace, slug: str) -> AgentVersion:
+    """An agent with one version."""
     provider = Provider.objects.create(workspace=workspace, slug=f"p-{new_id()}", name="Test", kind="scripted")
     model = LanguageModel.objects.create(workspace=workspace, provider=provider, name="m", script=[])
-    agent = Agent.objects.create(workspace=workspace, slug=f"a-{new_id()}", name="Test")
-    version = AgentVersion.objects.create(
+    agent = Agent.objects.create(workspace=workspace, slug=slug, name="Test")
+    return AgentVersion.objects.create(
         workspace=workspace, agent=agent, number=1, model=model, context_budget_tokens=100, digest=bytes(32)
     )
+
+
+def make_run(workspace: Workspace) -> UUID:
+    """A queued run with its first event, as `create_run` leaves it."""
+    version = make_agent(workspace, f"a-{new_id()}")
     run = Run.objects.create(
-        workspace=workspace, agent=agent, agent_version=version, input=canonical.dump("hello"), event_seq=1
+        workspace=workspace, agent=version.agent, agent_version=version, input=canonical.dump("hello"), event_seq=1
     )
     Event.objects.create(run_id=run.id, seq=1, type=EventType.QUEUED, data=b"{}")
     return run.id
