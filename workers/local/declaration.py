@@ -46,7 +46,7 @@ PLATFORM = (
     Process(
         "live",
         "uvicorn --host $CEF_BIND --port $CEF_LIVE_PORT --workers $CEF_LIVE_WORKERS --backlog 4096 "
-        "--timeout-graceful-shutdown 10 config.asgi:application",
+        "--timeout-graceful-shutdown 10 --no-access-log config.asgi:application",
         "postgres",
     ),
     Process(
