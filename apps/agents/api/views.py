@@ -29,7 +29,10 @@ from apps.agents.exceptions import AgentNotFound
 from apps.agents.models import Agent
 from apps.agents.selectors import agents_with_heads, version_numbered
 
-_PUBLISH = OpenApiExample("Request", value=examples.DEFINITION, request_only=True)
+_PUBLISH = [
+    OpenApiExample("Request", value=examples.DEFINITION, request_only=True),
+    OpenApiExample("Answer", value=examples.VERSION, response_only=True),
+]
 
 
 class AgentFilter(filters.FilterSet):  # type: ignore[misc]  # the library has no types
@@ -116,7 +119,7 @@ class AgentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVi
         summary="Publish a definition as the agent's next version, or find it to be the newest already",
         request=AgentDefinition,
         responses={201: AgentVersionSerializer},
-        examples=[_PUBLISH],
+        examples=_PUBLISH,
     )
     @versions.mapping.post
     def publish(self, request: Request, **kwargs: Any) -> Response:

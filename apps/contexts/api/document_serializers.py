@@ -45,6 +45,9 @@ class DocumentUploadSerializer(NewDocumentSerializer):
     context_id = serializers.UUIDField()
 
 
+@extend_schema_serializer(
+    examples=request({"context_id": examples.CONTEXT_ID, "file": "(the file's bytes)", "title": "Handbook"})
+)
 class DocumentFileSerializer(StrictSerializer):
     """A document as a file, and where it belongs. Without a name or media type the file's own are taken."""
 

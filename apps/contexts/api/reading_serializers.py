@@ -47,6 +47,7 @@ class HitSerializer(serializers.Serializer[Hit]):
     similarity = serializers.FloatField(allow_null=True)
 
 
+@extend_schema_serializer(examples=answer({"data": [examples.HIT]}))
 class SearchResultSerializer(serializers.Serializer[Any]):
     """The best passages first."""
 

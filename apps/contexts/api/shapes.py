@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample
 
 def answer(value: Any) -> list[OpenApiExample]:
     """The example of an answer."""
-    return [OpenApiExample("Answer", value=value, response_only=True)]
+    return [OpenApiExample("Answer", value=value, response_only=True, status_codes=["200", "201", "202"])]
 
 
 def request(value: Any) -> list[OpenApiExample]:

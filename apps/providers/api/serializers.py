@@ -47,6 +47,7 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
         ]
 
 
+@extend_schema_serializer(examples=[examples.request({"requests_per_minute": 120})])
 class ProviderChangesSerializer(StrictModelSerializer):
     """What may change about a provider. A base URL that names another server drops the credentials."""
 
@@ -78,6 +79,7 @@ class CredentialsSerializer(StrictSerializer):
     aws_session_token = serializers.CharField(required=False, max_length=4096, write_only=True)
 
 
+@extend_schema_serializer(examples=[examples.request({"model_id": "01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a10"})])
 class TestRequestSerializer(StrictSerializer):
     """Which model to ask; the provider's first one without it."""
 
@@ -140,6 +142,7 @@ class LanguageModelSerializer(LanguageModelSummarySerializer):
         fields = [*LanguageModelSummarySerializer.Meta.fields, "script"]
 
 
+@extend_schema_serializer(examples=[examples.request({"context_window": 128_000, "is_active": True})])
 class LanguageModelChangesSerializer(StrictModelSerializer):
     """What may change about a language model."""
 
