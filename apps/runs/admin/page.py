@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from apps.contexts.assembly.printing import Mode
 from apps.contexts.kinds import Source
 from apps.runs.admin import words
 from apps.runs.admin.context import composition
@@ -97,8 +98,12 @@ def passages(run: Run) -> list[Passage]:
     steps = Step.objects.filter(run_id=run.id, manifest__isnull=False).order_by("-n")
     last = steps.values_list("n", flat=True).first()
     context = None if last is None else composition(run, last)
-    retrieved = (item for item in context.items if item["source"] == Source.RETRIEVAL) if context else ()
-    return [Passage(item.get("title", ""), item["ref"], _without_heading(item["text"])) for item in retrieved]
+    items = context.items if context else ()
+    return [
+        Passage(item.get("title", ""), item["ref"], _without_heading(item["text"]))
+        for item in items
+        if item["source"] == Source.RETRIEVAL and item["mode"] != Mode.STUB
+    ]
 
 
 def effects(run: Run) -> list[Effect]:

@@ -11,6 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.contexts.assembly import AssemblyRequest, Mount, assemble
+from apps.contexts.changes import Author, Put
+from apps.contexts.kinds import Source
+from apps.contexts.services import commit_entries, create_context
 from apps.core import canonical
 from apps.core.ids import new_id
 from apps.runs.models import Event, Run, Step
@@ -151,6 +155,36 @@ def test_a_step_opens_in_place_and_as_a_page(admin, support):
     assert "&quot;query&quot;: &quot;x&quot;" in fragment
     assert "<html" in text(admin.get(url(run, "steps/1/")))
     assert admin.get(url(run, "steps/2/")).status_code == 404
+
+
+def test_a_model_step_shows_what_was_in_its_prompt(admin, support):
+    context = create_context(support.id, path="manual")
+    long = "Budgets are reserved before a run starts. " * 40
+    entries = [
+        Put("style", "Name your <source>.", title="House style", source=Source.SYSTEM, pinned=True),
+        Put("cancel", "POST to cancel.", title="Cancelling", source=Source.RETRIEVAL, priority=2),
+        Put("budget", long, title="Budgets", source=Source.RETRIEVAL),
+        Put("again", "POST to cancel.", title="Copy of it", source=Source.RETRIEVAL),
+    ]
+    commit_entries(context, entries, by=Author("alice"))
+    run = set_up_run(support, input="How?")
+    mounted = AssemblyRequest(
+        workspace_id=support.id, budget_tokens=60, mounts=(Mount(context.id),), query="How?", question="How?"
+    )
+    record(run.id, claim()["lease_epoch"], manifest=assemble(mounted).manifest.data)
+    step = text(admin.get(url(run, "steps/1/")))
+    assert "of 60 tokens" in step
+    assert "Name your &lt;source&gt;." in step
+    assert "39 of 360" in step
+    shown = [step.index(title) for title in ("House style", "Cancelling", "Left out (1)", "Copy of it", "duplicate of")]
+    assert shown == sorted(shown)
+    assert step.count("cef-source-retrieval") >= 3
+    assert admin.get(url(run, "steps/1/manifest.json")).json()["budget"] == 60
+    assert "It rests on" not in text(admin.get(url(run)))
+    finish(run)
+    page = text(admin.get(url(run)))
+    assert page.index("It rests on") < page.index("<strong>Cancelling</strong>") < page.index("POST to cancel.")
+    assert "<strong>Budgets</strong>" not in page
 
 
 def test_payloads_can_be_kept(admin, support):
