@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.contexts.api import examples
@@ -46,7 +46,14 @@ class DocumentUploadSerializer(NewDocumentSerializer):
 
 
 @extend_schema_serializer(
-    examples=request({"context_id": examples.CONTEXT_ID, "file": "(the file's bytes)", "title": "Handbook"})
+    examples=[
+        OpenApiExample(
+            "Request",
+            value={"context_id": examples.CONTEXT_ID, "file": "(the file's bytes)", "title": "Handbook"},
+            media_type="multipart/form-data",
+            request_only=True,
+        )
+    ]
 )
 class DocumentFileSerializer(StrictSerializer):
     """A document as a file, and where it belongs. Without a name or media type the file's own are taken."""
