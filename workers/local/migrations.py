@@ -1,7 +1,5 @@
 """Compare the migrations that a database has with those that this code knows, without loading Django."""
 
-from pathlib import Path
-
 import psycopg
 
 from workers.local.folders import PROJECT
@@ -25,10 +23,9 @@ def known() -> set[str]:
 
 def applied(url: str) -> set[str]:
     """What the database says it has, of the project's apps; nothing before the first migration."""
-    ours = [folder.name for folder in Path(PROJECT / "apps").iterdir() if (folder / "migrations").is_dir()]
+    ours = [folder.name for folder in (PROJECT / "apps").iterdir() if (folder / "migrations").is_dir()]
     with psycopg.connect(url, connect_timeout=5) as connection:
-        try:
-            rows = connection.execute("SELECT app, name FROM django_migrations WHERE app = ANY(%s)", [ours]).fetchall()
-        except psycopg.errors.UndefinedTable:
+        if connection.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
             return set()
+        rows = connection.execute("SELECT app, name FROM django_migrations WHERE app = ANY(%s)", [ours]).fetchall()
     return {f"{app}.{name}" for app, name in rows}

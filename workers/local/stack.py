@@ -95,8 +95,7 @@ def _start(home: Home, environment: Mapping[str, str], user: Mapping[str, str], 
     say("Bringing the database and the static files up to date …")
     prepare(environment)
     say("Starting " + ", ".join(process.name for process in PLATFORM) + " …")
-    for process in PLATFORM:
-        supervisor.start(process.name)
+    supervisor.start_platform()
     for name in ("CEF_PUBLIC_URL", "CEF_LIVE_URL"):
         await_http(f"{environment[name]}/healthz", _PLATFORM_SECONDS)
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from workers.local.declaration import SERVERS, Process
+from workers.local.declaration import PROCESSES, SERVERS, Process
 from workers.local.folders import PROJECT
 from workers.local.home import Home
 
 _QUICK_DEATHS = 20
+_SERVERS = "servers"
+_PLATFORM = "platform"
+_PRIORITY = {_SERVERS: "10", _PLATFORM: "100"}
 _LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -35,8 +38,8 @@ class ProcessState:
 def configuration(home: Home, processes: Iterable[Process], environment: Mapping[str, str]) -> str:
     """An ini file without a secret: the processes inherit the supervisor's own environment.
 
-    Servers start at once, the platform when it is told to. TERM goes to the main process only (Celery ends its
-    children itself), KILL to the whole group.
+    Servers start at once, the platform when it is told to; at the end the whole platform stops together and the servers
+    after it. TERM goes to the main process only (Celery ends its children itself), KILL to its children too.
     """
     parser = configparser.RawConfigParser()
     parser["supervisord"] = {
@@ -51,8 +54,11 @@ def configuration(home: Home, processes: Iterable[Process], environment: Mapping
     parser["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
-    for process in processes:
-        parser[f"program:{process.name}"] = _program(home, process, environment)
+    for group, members in _groups(processes).items():
+        names = ",".join(process.name for process in members)
+        parser[f"group:{group}"] = {"programs": names, "priority": _PRIORITY[group]}
+        for process in members:
+            parser[f"program:{process.name}"] = _program(home, process, environment)
     text = io.StringIO()
     parser.write(text)
     return text.getvalue()
@@ -91,9 +97,9 @@ class Supervisor:
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
-    def start(self, name: str) -> None:
-        """Start one process without waiting for it."""
-        self._rpc.supervisor.startProcess(name, False)
+    def start_platform(self) -> None:
+        """Start everything but the servers, without waiting."""
+        self._rpc.supervisor.startProcessGroup(_PLATFORM, False)
 
     def shut_down(self) -> None:
         """Ask it to stop everything and end."""
@@ -104,11 +110,15 @@ class Supervisor:
         answer = self._rpc.supervisor.getAllProcessInfo()
         if not isinstance(answer, list):
             raise xmlrpc.client.ResponseError("The supervisor's answer is no list.")
-        rows = sorted(answer, key=lambda row: (row["group"] not in _SERVER_NAMES, row["group"]))
-        return [_state(row) for row in rows]
+        order = [process.name for process in PROCESSES]
+        return [_state(row) for row in sorted(answer, key=lambda row: order.index(row["name"]))]
 
 
-_SERVER_NAMES = {process.name for process in SERVERS}
+def _groups(processes: Iterable[Process]) -> dict[str, list[Process]]:
+    groups: dict[str, list[Process]] = {}
+    for process in processes:
+        groups.setdefault(_SERVERS if process in SERVERS else _PLATFORM, []).append(process)
+    return groups
 
 
 def _state(row: Mapping[str, object]) -> ProcessState:
@@ -118,7 +128,7 @@ def _state(row: Mapping[str, object]) -> ProcessState:
 
 
 def _program(home: Home, process: Process, environment: Mapping[str, str]) -> dict[str, str]:
-    server = process.name in _SERVER_NAMES
+    server = process in SERVERS
     gate = [] if server else ["python", "-m", "workers.local.gate", process.needs]
     command = [*gate, *process.words(environment)]
     return {
@@ -128,7 +138,6 @@ def _program(home: Home, process: Process, environment: Mapping[str, str]) -> di
         "autorestart": "true",
         "startsecs": "1",
         "startretries": str(_QUICK_DEATHS),
-        "priority": "10" if server else "100",
         "stopsignal": process.stop_signal,
         "stopwaitsecs": str(process.stop_seconds),
         "killasgroup": "true",
