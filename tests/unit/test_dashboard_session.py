@@ -40,6 +40,7 @@ def test_an_old_cookie_is_no_sign_in() -> None:
         cookie("1"),
         cookie(identity(ALICE))[:-1] + "x",
     ],
+    ids=["none", "empty", "unsigned", "other secret", "other name", "other domain", "no domain", "other signature"],
 )
 def test_a_cookie_that_is_not_ours_is_no_sign_in(value: str | None) -> None:
     assert is_signed_in(SECRET, value, max_age_s=60) is False
