@@ -21,14 +21,15 @@ def ring_ingest(job_id: uuid.UUID, *, waiting: int = 1) -> None:
 
     A message may be lost, doubled or late, and nothing breaks; an absent Redis is logged and no error.
     """
-    for _ in range(min(_PARALLEL, -(-waiting // _DOCUMENTS_EACH))):
-        transaction.on_commit(partial(_send, job_id))
+    messages = min(_PARALLEL, -(-waiting // _DOCUMENTS_EACH))
+    if messages:
+        transaction.on_commit(partial(_send, job_id, messages))
 
 
-def _send(job_id: uuid.UUID) -> None:
+def _send(job_id: uuid.UUID, messages: int) -> None:
     try:
-        current_app.send_task(ADVANCE, args=[str(job_id)], ignore_result=True)
+        for _ in range(messages):
+            current_app.send_task(ADVANCE, args=[str(job_id)], ignore_result=True)
     except (OperationalError, OSError) as error:
-        logger.warning(
-            "Redis is away; the sweeper will ring for the job.", extra={"job": str(job_id), "error": str(error)}
-        )
+        extra = {"job": str(job_id), "error": str(error)}
+        logger.warning("Redis is away; the sweeper will ring for the job.", extra=extra)
