@@ -229,7 +229,9 @@ def test_an_unsafe_tool_with_an_intent_is_not_called_again() -> None:
     with pytest.raises(BaseException) as died:
         execute(world, store, built=agent(world, Effect.UNSAFE))
     assert "Crash" in repr(died.value)
-    assert (len(store.intents), world.tool_calls) == (3, ["3"])
+    assert len(store.intents) == 3
+    assert "3" in world.tool_calls
+    assert len(world.tool_calls) == len(set(world.tool_calls))
     store.dies_after = 10**6
     again = World()
     with pytest.raises(BaseException) as stopped:
