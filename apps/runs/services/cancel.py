@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.core import canonical
 from apps.runs.exceptions import IllegalTransition, RunFinished
@@ -44,7 +44,7 @@ def _stop_idle(run: Run, origin: Origin) -> bool:
         data=_by(origin),
     )
     try:
-        announce_event(run.id, apply_move(move))
+        _tell(run.id, apply_move(move))
     except IllegalTransition:
         return False
     return True
@@ -55,8 +55,13 @@ def _ask_worker(run: Run, origin: Origin) -> bool:
         cursor.execute(REQUEST_CANCEL, {"run": run.id, "data": canonical.dump(_by(origin))})
         row = cursor.fetchone()
     if row is not None:
-        announce_event(run.id, int(row[0]))
+        _tell(run.id, int(row[0]))
     return row is not None
+
+
+def _tell(run_id: UUID, seq: int) -> None:
+    """Live readers look into the database, so they are told once the change is there."""
+    transaction.on_commit(lambda: announce_event(run_id, seq), robust=True)
 
 
 def _by(origin: Origin) -> dict[str, str | None]:
