@@ -27,6 +27,7 @@ django.setup()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers, unless only unit tests were asked for; leave the parallel workers to load the settings."""
+    config.addinivalue_line("filterwarnings", "ignore:open_binary is deprecated:DeprecationWarning:bpe_openai")
     if _suite is None:
         return
     config.add_cleanup(_suite.stop)

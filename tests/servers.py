@@ -36,6 +36,7 @@ class SuiteServers:
             "DATABASE_URL": self.postgres.owner_url,
             "DATABASE_OWNER_URL": self.postgres.owner_url,
             "REDIS_URL": self.valkey.url,
+            "STATIC_ROOT": str(make_folder(self.folder / "static")),
         }
 
     def start(self) -> None:

@@ -23,7 +23,7 @@ from workers.local.leftovers import processes_of
 from workers.local.ports import free_port
 from workers.local.readiness import await_answer, await_postgres
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400), pytest.mark.xdist_group("local-stack")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 
 
 class Stack:
