@@ -20,7 +20,6 @@ from cli.words import printable
 from workers.local import environment as environments
 from workers.local import example, stack
 from workers.local.cluster import write_private
-from workers.local.credentials import credentials
 from workers.local.exceptions import LocalStackError
 from workers.local.folders import PROJECT
 from workers.local.home import Home
@@ -58,8 +57,7 @@ def provision(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _running_stack(home: Home, console: Console) -> Mapping[str, str]:
-    home.create()
-    if stack.is_running(home, credentials(home.credentials).stack_id):
+    if stack.is_complete(home):
         console.print("The stack is running already.")
         return environments.saved(home)
     return stack.up(home, say=console.print).environment

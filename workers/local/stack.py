@@ -1,6 +1,7 @@
 """Start and stop the whole embedded stack: servers, then the schema, then the platform's processes."""
 
 import fcntl
+import http.client
 import os
 import subprocess
 import xmlrpc.client
@@ -43,9 +44,10 @@ def up(home: Home, *, say: Say) -> Started:
     home.create()
     with _alone(home):
         stack_id = credentials(home.credentials).stack_id
-        if is_running(home, stack_id):
+        if is_complete(home):
             raise AlreadyRunning("The stack is already running; `make status` shows it, `make down` stops it.")
-        _end_leftovers(stack_id, say)
+        if _stop(home, stack_id):
+            say("Ended what was left of an earlier start.")
         user = dict(os.environ)
         ports, moved = environments.choose_ports(user)
         for move in moved:
@@ -74,6 +76,14 @@ def is_running(home: Home, stack_id: str) -> bool:
     try:
         return pid is not None and psutil.Process(pid).environ().get("CEF_STACK_ID") == stack_id
     except psutil.Error:
+        return False
+
+
+def is_complete(home: Home) -> bool:
+    """Whether this stack runs and its start was not cut short before the platform's processes."""
+    try:
+        return all(state.state != "STOPPED" for state in states(home))
+    except (LocalStackError, OSError, http.client.HTTPException, xmlrpc.client.Error):
         return False
 
 
@@ -133,14 +143,8 @@ def _shut_down(home: Home) -> None:
     try:
         Supervisor(home).shut_down()
         psutil.Process(pid).wait(_STOP_SECONDS)
-    except (OSError, xmlrpc.client.Error, psutil.Error):
+    except (OSError, http.client.HTTPException, xmlrpc.client.Error, psutil.Error):
         return
-
-
-def _end_leftovers(stack_id: str, say: Say) -> None:
-    ended = end_all(stack_id)
-    if ended:
-        say(f"Ended {ended} processes of an earlier start whose supervisor was gone.")
 
 
 @contextmanager

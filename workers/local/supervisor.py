@@ -1,9 +1,9 @@
 """The supervisor (supervisord): its configuration from the declared processes, and a client for its socket."""
 
 import configparser
-import getpass
 import http.client
 import io
+import os
 import shlex
 import subprocess
 import sys
@@ -45,7 +45,7 @@ def configuration(home: Home, processes: Iterable[Process], environment: Mapping
     parser["supervisord"] = {
         "nodaemon": "true",
         "silent": "true",
-        "user": getpass.getuser(),
+        **({"user": "root"} if os.geteuid() == 0 else {}),
         "directory": str(PROJECT),
         "logfile": str(home.logs / "supervisord.log"),
         "pidfile": str(home.supervisor_pid),
