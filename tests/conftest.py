@@ -5,6 +5,7 @@ prefix, and pytest-django gives each its own database. `pytest tests/unit` start
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import django
@@ -22,12 +23,13 @@ if _WORKER is None:
     os.environ.update(_suite.environment())
 os.environ["CEF_REDIS_PREFIX"] = f"test:{_WORKER or 'main'}:"
 os.environ[_SETTINGS] = "config.settings.test"
-django.setup()
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "open_binary is deprecated", DeprecationWarning)  # bpe_openai, when imported
+    django.setup()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers, unless only unit tests were asked for; leave the parallel workers to load the settings."""
-    config.addinivalue_line("filterwarnings", "ignore:open_binary is deprecated:DeprecationWarning:bpe_openai")
     if _suite is None:
         return
     config.add_cleanup(_suite.stop)
