@@ -40,7 +40,8 @@ def claim_items(job_id: uuid.UUID) -> list[IngestItem]:
     An item that was claimed three times without an end fails here. Nobody waits: rows that another worker is claiming
     at this moment are passed over.
     """
-    rows = list(_claimable(job_id).select_for_update(skip_locked=True).order_by("id")[:_BATCH_ITEMS])
+    free = _claimable(job_id).select_for_update(skip_locked=True, of=("self",)).select_related("job", "document")
+    rows = list(free.order_by("id")[:_BATCH_ITEMS])
     spent, rows = (
         [row for row in rows if row.attempts >= MAX_ATTEMPTS],
         [row for row in rows if row.attempts < MAX_ATTEMPTS],
@@ -65,7 +66,9 @@ def renew_leases(job_id: uuid.UUID, items: Sequence[IngestItem]) -> None:
 @transaction.atomic
 def publish(item: IngestItem, prepared: Prepared, embedding_model: str) -> None:
     """Replace the document's text and chunks at once. Raises LeaseLost. Locks the document's row."""
-    document = Document.objects.select_for_update().get(pk=item.document_id)
+    document = Document.objects.select_for_update().filter(pk=item.document_id).first()
+    if document is None:
+        raise LeaseLost(f"The document {item.document_id} was deleted.")
     # Two jobs may bring the same document: whichever ends first, the later upload's text must stay.
     if IngestItem.objects.filter(document=document, id__gt=item.id).exclude(state=ItemState.FAILED).exists():
         _end(item, ItemState.SKIPPED, "superseded", "A later job brings the same document.")
@@ -81,7 +84,16 @@ def publish(item: IngestItem, prepared: Prepared, embedding_model: str) -> None:
 @transaction.atomic
 def fail_item(item: IngestItem, *, reason: str, detail: str) -> None:
     """The document cannot be ingested; an earlier text of it stays readable. Raises LeaseLost."""
+    # The document before the item, as everywhere: a deletion at the same moment then waits, and is no deadlock.
+    Document.objects.select_for_update().filter(pk=item.document_id).first()
     _end(item, ItemState.FAILED, reason, detail)
+
+
+def withdraw(document: Document) -> None:
+    """End whatever jobs still want with the document, so that they finish without it. Holds its row's lock."""
+    Document.objects.select_for_update().get(pk=document.pk)
+    for item in IngestItem.objects.select_for_update().filter(document=document, state__in=OPEN_ITEM_STATES):
+        _end(item, ItemState.SKIPPED, "deleted", "The document was deleted.")
 
 
 def ring_stalled_jobs() -> int:

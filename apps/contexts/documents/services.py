@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.contexts.dispatch import ring_ingest
+from apps.contexts.documents.progress import withdraw
 from apps.contexts.documents.recipe import recipe
 from apps.contexts.documents.values import Upload
 from apps.contexts.models import Context, Document, IngestItem, IngestJob
@@ -52,8 +53,10 @@ def ingest(context: Context, uploads: Sequence[Upload]) -> IngestJob:
     return job
 
 
+@transaction.atomic
 def delete_document(document: Document) -> None:
-    """Delete it with its chunks and revisions; references into it then lead nowhere."""
+    """Delete it with its chunks and revisions; references into it then lead nowhere. Jobs go on without it."""
+    withdraw(document)
     document.delete()
 
 

@@ -10,10 +10,13 @@ from django.db import connection
 
 from apps.accounts.models import Workspace
 from apps.contexts.changes import Author, Put
+from apps.contexts.documents.services import ingest
 from apps.contexts.exceptions import ContextCycle, ContextExists, StaleVersion
-from apps.contexts.models import FOREVER, Context, Entry, Version
+from apps.contexts.models import FOREVER, Chunk, Context, Document, Entry, Version
 from apps.contexts.selectors import effective_entries
 from apps.contexts.services import commit_entries, create_context, move_context
+from tests.integration.contexts.ingesting import upload
+from workers.batch.pipeline import advance_ingest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,6 +103,22 @@ def names_up_to_the_root(context: Context) -> str:
         names.insert(0, node.name)
         node = node.parent
     return "/".join(names)
+
+
+def test_workers_of_one_job_do_each_document_once(case, settings):
+    settings.CEF_EMBEDDER = "hash"
+    job = ingest(case, [upload(f"d{n}", f"Text number {n}. " * 20) for n in range(150)])
+
+    def work() -> None:
+        while advance_ingest(job.id):
+            pass
+
+    together(work, work, work)
+    job.refresh_from_db()
+    assert (job.state, job.total, job.done, job.failed) == ("finished", 150, 150, 0)
+    assert set(job.items.values_list("attempts", flat=True)) == {1}
+    assert set(Document.objects.values_list("revision", "chunk_count")) == {(1, 1)}
+    assert Chunk.objects.count() == 150
 
 
 def test_the_same_path_is_made_once():

@@ -192,6 +192,17 @@ def test_deleting_a_document_takes_its_chunks(case):
     assert not Chunk.objects.exists()
 
 
+def test_a_document_deleted_under_way_holds_up_nobody(case):
+    job = ingest(case, [upload("a", FOX), upload("b", FOX * 2), upload("c", FOX * 3)])
+    items = {item.document.name: item for item in claim_items(job.id)}
+    delete_document(Document.objects.get(name="a"))
+    with pytest.raises(LeaseLost):
+        publish(items["a"], Prepared("Ghost", "Ghost", (), ()), "hash")
+    IngestItem.objects.update(leased_until=Now())
+    assert counts(work_off(job)) == ("finished", 3, 2, 1, 0)
+    assert list(Document.objects.order_by("name").values_list("name", "state")) == [("b", "ready"), ("c", "ready")]
+
+
 def test_the_same_name_in_two_contexts_is_two_documents(workspace, case):
     other = create_context(workspace.id, path="other")
     ingest_now(case, upload("a", "One."))
