@@ -34,7 +34,7 @@ CALCULATION = [
 ]
 SPOKEN = [
     CALCULATION[0],
-    {"text": "one two three four five six seven eight nine ten", "chunks": 10, "latency_s": 3},
+    {"text": " ".join(f"word-{n}" for n in range(40)), "chunks": 40, "latency_s": 12},
 ]
 
 
@@ -116,10 +116,10 @@ def test_the_page_follows_a_run_without_being_loaded_again(stack: PrivateStack, 
         run_id = submitted(program)
         page.goto(f"/admin/runs/run/{run_id}/change/")
         page.evaluate("window.loadedOnce = true")
-        expect(page.locator("[data-speaking]")).to_contain_text("one two three", timeout=15_000)
+        expect(page.locator("[data-speaking]")).to_contain_text("word-20 word-21", timeout=20_000)
         expect(page.locator(".cef-head .cef-chip")).to_contain_text("running")
         expect(page.locator(".cef-between")).to_contain_text(["waiting for a worker", "working"])
-        expect(page.locator(".cef-head .cef-chip")).to_contain_text("succeeded", timeout=15_000)
+        expect(page.locator(".cef-head .cef-chip")).to_contain_text("succeeded", timeout=20_000)
         ended(program, run_id)
     assert steps_on(page) == CALCULATED
     expect(page.locator("[data-speaking]")).to_have_count(0)

@@ -26,6 +26,7 @@
   let refreshing = null;
   let stale = false;
   let retryLiveAt = 0;
+  let heardBeginning = false;
 
   const fragment = () => page.querySelector("[data-live]");
   const isActive = () => fragment()?.dataset.active === "1";
@@ -101,6 +102,7 @@
   function speak(text) {
     const speaking = page.querySelector("[data-speaking]");
     if (!speaking) return;
+    if (!speaking.textContent && !heardBeginning) speaking.append("… ");
     speaking.append(text);
     speaking.scrollTop = speaking.scrollHeight;
     page.querySelector("[data-silent]")?.remove();
@@ -114,7 +116,10 @@
     source.addEventListener("delta", (event) => speak(JSON.parse(event.data).text));
     for (const name of ["step.recorded", "run.queued", "run.started", "run.released", "run.resumed", "run.waiting",
       "run.succeeded", "run.failed", "run.cancelled", "run.cancel_requested", "gap", "done"]) {
-      source.addEventListener(name, () => refresh());
+      source.addEventListener(name, () => {
+        heardBeginning ||= name === "run.started" || name === "step.recorded";
+        refresh();
+      });
     }
     source.addEventListener("done", () => stop());
     source.onerror = () => {
