@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -95,9 +96,7 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, A
             "talk": talk,
             "run": runs[0],
         }
-        tables = "runs_run, runs_thread, runs_workerprocess, agents_agent, providers_provider, accounts_workspace"
-        with connection.cursor() as cursor:
-            cursor.execute(f"TRUNCATE {tables} CASCADE")
+        call_command("flush", interactive=False, verbosity=0)  # and the platform's own rows come back
 
 
 @pytest.fixture(autouse=True)
