@@ -14,7 +14,10 @@ _PORTS = dict(environment.PORTS)
 
 @pytest.fixture
 def place(tmp_path: Path) -> Home:
-    return Home(make_folder(tmp_path / "home"))
+    """With its data beside it, though pytest's own folder admits no other account."""
+    home = Home(make_folder(tmp_path / "home"))
+    (home.root / "data-home").write_text(str(tmp_path / "data"))
+    return home
 
 
 def test_embedded_servers_by_default(place: Home) -> None:
