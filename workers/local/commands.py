@@ -15,6 +15,7 @@ from rich.table import Table
 from workers.local import environment as environments
 from workers.local import stack
 from workers.local.demo import demo as run_demo
+from workers.local.demo import tell_cli
 from workers.local.doctor import examine
 from workers.local.exceptions import LocalStackError
 from workers.local.findings import Verdict
@@ -50,6 +51,10 @@ def up(detach: bool) -> None:
     place = home()
     started = stack.up(place, say=console.print)
     show_addresses(started.environment)
+    if place.demo.exists():
+        tell_cli(place, started.environment)
+    else:
+        console.print("There is no account yet: `make demo` makes one, and an example with it.")
     if detach:
         return
     console.print("Ctrl-C stops the stack. Logs: " + str(place.logs))

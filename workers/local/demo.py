@@ -45,15 +45,21 @@ def demo(home: Home, console: Console) -> None:
 
 
 def provision(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
-    """The demo's account, and the file by which `cef` finds this stack."""
+    """The demo's account, which `cef` finds too."""
     command = [sys.executable, "-m", "workers.local.provision"]
     made = subprocess.run(command, cwd=PROJECT, env=dict(environment), capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise LocalStackError(f"The demo's account could not be made:\n{made.stderr.strip()}")
+    tell_cli(home, environment)
     account: dict[str, str] = json.loads(home.demo.read_text())
-    target = {"url": environment["CEF_PUBLIC_URL"], "live_url": environment["CEF_LIVE_URL"]}
-    write_private(home.cli, json.dumps(target | {"api_key": account["api_key"]}) + "\n")
     return account
+
+
+def tell_cli(home: Home, environment: Mapping[str, str]) -> None:
+    """Let `cef` find the demo's key at the addresses of this start, whose ports may have moved."""
+    target = {"url": environment["CEF_PUBLIC_URL"], "live_url": environment["CEF_LIVE_URL"]}
+    key = json.loads(home.demo.read_text())["api_key"]
+    write_private(home.cli, json.dumps(target | {"api_key": key}) + "\n")
 
 
 def _running_stack(home: Home, console: Console) -> Mapping[str, str]:
