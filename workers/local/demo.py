@@ -1,6 +1,7 @@
 """`make demo`: from nothing to a finished agent run, followed in the terminal."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from workers.local.folders import PROJECT
 from workers.local.home import Home
 
 _PASSAGE_CHARACTERS = 420
+_HEADINGS = re.compile(r"\A(\s*#+ [^\n]*\n+)+")
 
 
 def demo(home: Home, console: Console) -> None:
@@ -96,7 +98,7 @@ def _show_answer(client: Client, run: dict[str, Any], console: Console) -> None:
     console.print(Panel(escape(printable(answer_text(run))), title="The answer", border_style="green"))
     console.print("It rests on these passages:")
     for passage in example.passages(client, run["id"]):
-        text = printable(passage["text"].removeprefix(f"## {passage['title']}\n").strip())
+        text = printable(_HEADINGS.sub("", passage["text"]).strip())
         short = text if len(text) <= _PASSAGE_CHARACTERS else text[:_PASSAGE_CHARACTERS] + " …"
         console.print(Panel(escape(short), title=escape(printable(str(passage["title"]))), border_style="dim"))
     console.print(summary(run))
@@ -116,7 +118,7 @@ one row: admin, Providers, or docs/howto/use-a-real-model.md. Then publish the a
   Admin      {public}/admin/   {account["email"]}  {account["password"]}
   API        {public}/api/docs/
   Workers    {environment["CEF_FLOWER_URL"]}   (the same sign-in)
-  Ask more   .venv/bin/cef run {example.AGENT} "What happens when Redis is down?"
+  Ask more   .venv/bin/cef run {example.AGENT} "How does a tool declare its effect?"
   Stop       make down""",
         soft_wrap=True,
     )

@@ -42,9 +42,9 @@ def ensure_context(client: Client) -> str:
 def ingest(client: Client, context_id: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Bring in every Markdown file and tell how far it is; files that have not changed are skipped.
 
-    Raises NotReady when nothing moves for five minutes.
+    Without `index.md`: a list of links matches every question and answers none. Raises NotReady when nothing moves for five minutes.
     """
-    files = sorted(folder.rglob("*.md"))
+    files = sorted(file for file in folder.rglob("*.md") if file.name != "index.md")
     documents = [
         {"name": str(file.relative_to(folder)), "media_type": "text/markdown", "text": file.read_text()}
         for file in files
