@@ -42,7 +42,8 @@ def ensure_context(client: Client) -> str:
 def ingest(client: Client, context_id: str, folder: Path) -> Iterator[dict[str, Any]]:
     """Bring in every Markdown file and tell how far it is; files that have not changed are skipped.
 
-    Without `index.md`: a list of links matches every question and answers none. Raises NotReady when nothing moves for five minutes.
+    Without `index.md`: a list of links matches every question and answers none. Raises NotReady when nothing moves
+    for five minutes.
     """
     files = sorted(file for file in folder.rglob("*.md") if file.name != "index.md")
     documents = [
