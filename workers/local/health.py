@@ -13,7 +13,7 @@ from workers.local.findings import Finding, fine, note, wrong
 from workers.local.home import Home
 from workers.local.migrations import database_is_newer, database_is_older
 from workers.local.processes import tail
-from workers.local.readiness import place, postgres_complaint, redis_complaint
+from workers.local.readiness import place, postgres_complaint, redis_client, redis_complaint
 from workers.local.supervisor import ProcessState
 
 _OLDEST_POSTGRES = 16
@@ -87,7 +87,7 @@ def recent_deaths(log: Path, now: datetime) -> Counter[str]:
 
 
 def _eviction_policy(url: str) -> str | None:
-    client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3, decode_responses=True)
+    client = redis_client(url)
     try:
         answer = client.config_get("maxmemory-policy")
     except redis.RedisError:

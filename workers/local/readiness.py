@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from workers.local.exceptions import NotReady
 
@@ -55,7 +57,7 @@ def postgres_complaint(url: str) -> str | None:
 
 def redis_complaint(url: str) -> str | None:
     """Why Valkey or Redis cannot be used with this URL, or None."""
-    client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3)
+    client = redis_client(url)
     try:
         client.ping()
     except redis.RedisError as error:
@@ -63,6 +65,12 @@ def redis_complaint(url: str) -> str | None:
     finally:
         client.close()
     return None
+
+
+def redis_client(url: str) -> redis.Redis:
+    """One that gives up at once: whoever waits asks again by itself."""
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3, retry=once, decode_responses=True)
 
 
 def http_complaint(url: str) -> str | None:

@@ -17,6 +17,7 @@ from workers.local.exceptions import AlreadyRunning
 from workers.local.folders import make_folder
 from workers.local.ports import HOST
 from workers.local.postgres import PostgresServer
+from workers.local.readiness import redis_client
 from workers.local.server import EmbeddedServer
 from workers.local.valkey import ValkeyServer
 
@@ -75,7 +76,7 @@ def test_nobody_signs_in_without_the_password(postgres: PostgresServer, valkey: 
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(f"postgresql://cef_app:wrong@{HOST}:{postgres.port}/cef")
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(host=HOST, port=valkey.port).ping()
+        redis_client(f"redis://{HOST}:{valkey.port}/0").ping()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to drop")
