@@ -33,7 +33,7 @@ doctor: $(LOCAL) ## Say in words what is wrong
 	@$(STACK) doctor
 
 test: $(DEV) ## The whole suite in parallel, on servers of its own
-	$(BIN)/pytest -n auto --dist loadscope -q
+	$(BIN)/pytest -n auto --dist loadscope
 
 lint: $(DEV) ## ruff
 	$(BIN)/ruff check .
