@@ -159,14 +159,14 @@ def execute(
     prompt: str = "go",
     built: Agent[Session, str] | None = None,
     readers: Readers | None = None,
-    leaving: bool = False,
+    leaves_after: int = 10**6,
 ) -> str:
     run = run or claimed()
 
     async def main() -> str:
         recorded = await store.recorded(RUN)
         journal = Journal(store, RUN, run.epoch, recorded)
-        around = Surroundings(readers or Readers(), None, lambda: leaving)  # type: ignore[arg-type]
+        around = Surroundings(readers or Readers(), None, lambda: len(store.steps) >= leaves_after)  # type: ignore[arg-type]
         session = Session(run, BUNDLE, journal, around)
         token = current_session.set(session)
         try:
@@ -272,11 +272,20 @@ def test_no_step_starts_after_a_cancel_is_seen() -> None:
     assert (world.model_calls, world.tool_calls) == (1, [])
 
 
-def test_a_leaving_process_stops_at_the_next_step() -> None:
+@pytest.mark.parametrize("recorded", [0, 1])
+def test_a_leaving_process_begins_no_step(recorded: int) -> None:
     world, store = World(), Store()
     with pytest.raises(Drained):
-        execute(world, store, leaving=True)
-    assert (world.model_calls, world.tool_calls, len(store.steps)) == (1, [], 1)
+        execute(world, store, leaves_after=recorded)
+    assert (world.model_calls, world.tool_calls, len(store.steps)) == (recorded, [], recorded)
+
+
+def test_calls_that_run_when_the_process_leaves_come_to_their_ends() -> None:
+    """An unsafe call that was cut off because its neighbour was recorded would need a person's decision."""
+    world, store = World(), Store()
+    with pytest.raises(Drained):
+        execute(world, store, built=agent(world, Effect.UNSAFE), leaves_after=2)
+    assert (world.model_calls, sorted(world.tool_calls), len(store.steps)) == (1, ["1", "2", "3"], 4)
 
 
 def test_a_streamed_run_tells_its_tokens_and_replays_without_them() -> None:

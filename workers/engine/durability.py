@@ -84,7 +84,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
     async def _executed(
         self, session: Session, unit: Unit, body: Callable[[], Awaitable[object]], number: int
     ) -> object:
-        session.require_budget()
+        session.admit_call()
         if self._is_unsafe(unit):
             await session.journal.intend(unit)
         scratch = Scratch(unit)

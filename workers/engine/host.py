@@ -72,7 +72,7 @@ class Host:
         self._loop.call_soon_threadsafe(self._start_draining)
 
     def stop(self) -> None:
-        """Give back what still runs, release the lease, end the loop."""
+        """Let steps finish as `drain` does, give back what still runs, release the lease, end the loop."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._lease.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -96,6 +96,8 @@ class Host:
 
     async def _close(self) -> None:
         self._start_draining()
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=settings.CEF_DRAIN_SECONDS)
         for task in list(self._running.values()):
             self._slices.stop(task, Drained())
         for task in self._background:

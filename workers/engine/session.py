@@ -78,8 +78,13 @@ class Session:
         self._ordinals[run_step, name] += 1
         return ordinal
 
-    def require_budget(self) -> None:
-        """Refuse the next call before it is made. Raises BudgetExceeded."""
+    def admit_call(self) -> None:
+        """Let the next call be made, or not. Raises BudgetExceeded, and Drained when the process is leaving.
+
+        Drained here and not when a step is recorded: calls that run beside it are to come to their ends.
+        """
+        if self._leaving():
+            raise Drained
         refusal = exhausted(self.run.limits, self._spent)
         if refusal is not None:
             raise BudgetExceeded(refusal)
@@ -87,14 +92,12 @@ class Session:
     def settle(self, receipt: Receipt, tokens: int, usd: Decimal) -> None:
         """Count a recorded step and tell its readers.
 
-        Raises CancelSeen, for no step starts after a cancel is seen, and Drained when the process is leaving.
+        Raises CancelSeen, for no step starts after a cancel is seen.
         """
         self._spent = Spent(steps=receipt.n, tokens=self._spent.tokens + tokens, usd=self._spent.usd + usd)
         self._publisher.event(self.run.id, receipt.event_seq)
         if receipt.cancel_requested:
             raise CancelSeen
-        if self._leaving():
-            raise Drained
 
     def speak(self, text: str) -> None:
         """A piece of the model's answer, for whoever listens now."""
