@@ -88,7 +88,8 @@ WITH fenced AS (
     SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'intent', %(epoch)s, %(digest)s FROM fenced
     ON CONFLICT (run_id, key) DO NOTHING RETURNING id
 )
-SELECT EXISTS (SELECT FROM fenced) AS held, EXISTS (SELECT FROM intent) AS inserted"""
+SELECT EXISTS (SELECT FROM fenced) AS held,
+       EXISTS (SELECT FROM intent) OR EXISTS (SELECT FROM runs_effect WHERE id = %(id)s) AS inserted"""
 
 MOVE: Final = f"""
 WITH moved AS (

@@ -16,7 +16,10 @@ from apps.runs.text import storable
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A wanted change of state. `epoch` fences it to the holder of the lease; None means by whoever may decide."""
+    """A wanted change of state. `epoch` fences it to the holder of the lease; None means by whoever may decide.
+
+    A holder only moves a running run: one that was swept is queued under the same epoch, and no longer its.
+    """
 
     run_id: UUID
     to: RunStatus
@@ -32,7 +35,6 @@ class Move:
 
     def parameters(self) -> dict[str, Any]:
         """What the MOVE statement binds. Sources outside the state machine are an error in the caller."""
-        sources = SOURCES[self.to] if self.sources is None else self.sources & SOURCES[self.to]
         terminal = self.to in TERMINAL
         return {
             "run": self.run_id,
@@ -40,7 +42,7 @@ class Move:
             "type": self.event.value,
             "data": canonical.dump(self.data),
             "epoch": self.epoch,
-            "sources": [source.value for source in sources],
+            "sources": [source.value for source in self._allowed()],
             "reason": self.reason.value if self.reason else "",
             "error_code": self.error_code[:60],
             "error_detail": storable(self.error_detail),
@@ -49,6 +51,10 @@ class Move:
             "terminal": terminal,
             "announce": terminal and has_listeners(),
         }
+
+    def _allowed(self) -> frozenset[RunStatus]:
+        allowed = SOURCES[self.to] if self.sources is None else self.sources & SOURCES[self.to]
+        return allowed if self.epoch is None else allowed & {RunStatus.RUNNING}
 
 
 def apply_move(move: Move) -> int:

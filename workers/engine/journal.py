@@ -101,7 +101,9 @@ class PostgresStore:
         return None if row is None else row["result"]
 
     async def intend(self, run_id: UUID, epoch: int, unit: Unit) -> None:
-        row = await insist(lambda: fetch_one(self._pool, INTEND, _intent(run_id, epoch, unit)))
+        # The same id in every try: an intent whose commit was not answered is recognised as this one.
+        parameters = _intent(run_id, epoch, unit)
+        row = await insist(lambda: fetch_one(self._pool, INTEND, parameters))
         if row is None or not row["held"]:
             raise LeaseLost("Another process took the run over.")
         if not row["inserted"]:
