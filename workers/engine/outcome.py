@@ -82,7 +82,7 @@ def failed(holder: Holder, code: str, detail: str, reason: StopReason = StopReas
     )
 
 
-def explained(error: Exception) -> tuple[str, str]:
+def explained(error: BaseException) -> tuple[str, str]:
     """Code and sentence for an error of the agent, its model or its tools."""
     if isinstance(error, CefError):
         return error.code, error.message

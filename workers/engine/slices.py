@@ -87,7 +87,7 @@ class Slices:
             return stopped(holder, stop)
         if expired:
             return failed(holder, "deadline", "The run's seconds are over.", StopReason.DEADLINE)
-        if not isinstance(error, Exception):
+        if isinstance(error, GeneratorExit):
             raise error
         code, detail = explained(error)
         if code == "internal_error":

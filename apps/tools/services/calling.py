@@ -56,7 +56,8 @@ async def call_tool(
         raise ToolInputInvalid(error.message, errors=error.errors) from error
     except CefError as error:
         raise ToolFailed(error.message, code=error.code, retryable=isinstance(error, _PASSING)) from error
-    except Exception as error:  # a tool is foreign code: the run must go on whatever it raises
+    # A tool is foreign code: the run must go on whatever it raises. SystemExit would end the loop with all its runs.
+    except (Exception, SystemExit) as error:
         raise _failure(definition, error) from error
     return await _checked(definition, value)
 
@@ -142,7 +143,7 @@ def _timeout(definition: ToolDefinition, seconds: float) -> ToolTimeout:
     return ToolTimeout(message, retryable=not unsafe, outcome_unknown=unsafe)
 
 
-def _failure(definition: ToolDefinition, error: Exception) -> ToolFailed:
+def _failure(definition: ToolDefinition, error: BaseException) -> ToolFailed:
     """What the model may know of an unforeseen exception: its kind. Its words may hold secrets and go to the log."""
     logger.error("The tool %s failed.", definition.label, exc_info=error)
     return ToolFailed(f"{definition.name} failed with {type(error).__name__}.")

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import logging
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -170,6 +171,20 @@ def test_words_of_other_exceptions_stay_in_the_log(caplog: pytest.LogCaptureFixt
     assert caught.value.message == "broken failed with ValueError."
     assert (caught.value.code, caught.value.retryable, caught.value.outcome_unknown) == ("tool_failed", False, False)
     assert "password" in caplog.text
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_tool_that_would_end_the_process_only_fails(is_async: bool) -> None:
+    """SystemExit would otherwise end the event loop, with every run on it."""
+
+    def ends(call: ToolCall) -> None:
+        sys.exit(2)
+
+    async def ends_on_the_loop(call: ToolCall) -> None:
+        sys.exit(2)
+
+    with pytest.raises(ToolFailed, match="failed with SystemExit"):
+        run_tool(make(ends_on_the_loop if is_async else ends))
 
 
 def test_cancelling_is_not_failing() -> None:
