@@ -106,8 +106,12 @@ WITH moved AS (
         queued_at = CASE WHEN %(to)s::text = 'queued' THEN now() ELSE queued_at END
     WHERE id = %(run)s AND status = ANY(%(sources)s::text[]) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
     RETURNING id, event_seq
+), doubted AS (
+    UPDATE runs_effect AS effect SET state = 'outcome_unknown'
+    FROM moved WHERE effect.run_id = moved.id AND effect.state = 'intent'
 ), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}
 SELECT event_seq FROM moved"""
+"""A call that was intended and has no result when its run leaves the process: nobody knows how it ended."""
 
 REQUEST_CANCEL: Final = f"""
 WITH asked AS (

@@ -15,6 +15,7 @@ from pydantic_ai.tools import RunContext
 
 from apps.contexts.assembly import Assembly, AssemblyRequest, Mount, assemble
 from apps.contexts.kinds import Source
+from workers.engine.database import insist
 from workers.engine.session import Session, current_scratch, current_session
 
 
@@ -58,7 +59,7 @@ class AssemblingModel(WrapperModel):
         if session is None or place is None:
             return messages, parameters
         question = _question(_prompt_at(messages, place).content)
-        assembly = await session.threads.call(_assemble, session, question, self._tokenizer)
+        assembly = await insist(lambda: session.threads.call(_assemble, session, question, self._tokenizer))
         _leave_manifest(session, assembly)
         instructions = [InstructionPart(content=assembly.stable)] if assembly.stable else None
         return _with_tail(messages, place, assembly.tail), replace(parameters, instruction_parts=instructions)

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from django import db
 from django.conf import settings
 from django.db import connection
 from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 _STATEMENT_TIMEOUT_MS = 15_000
 _LOCK_TIMEOUT_MS = 3_000
@@ -19,6 +21,9 @@ _PAUSE_S = 0.25
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+AWAY: Final = (OperationalError, ReadOnlySqlTransaction, db.OperationalError, db.InterfaceError)
+"""PostgreSQL is away, restarting, busy beyond the timeouts, or for a moment no primary; on our pool or in the ORM."""
 
 EnginePool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
@@ -33,6 +38,7 @@ def connection_parameters() -> dict[str, Any]:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
         "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c lock_timeout={_LOCK_TIMEOUT_MS}",
     }
 
@@ -77,7 +83,7 @@ async def insist(call: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await call()
-        except (OperationalError, PoolTimeout) as error:
+        except AWAY as error:
             if asyncio.get_running_loop().time() >= deadline:
                 raise
             logger.warning("PostgreSQL does not answer; trying again.", extra={"error": str(error)})

@@ -82,7 +82,8 @@ class PostgresStore:
         self._pool = pool
 
     async def recorded(self, run_id: UUID) -> Sequence[Recorded]:
-        return [Recorded(**row) for row in await fetch_all(self._pool, RECORDED, {"run": run_id})]
+        rows = await insist(lambda: fetch_all(self._pool, RECORDED, {"run": run_id}))
+        return [Recorded(**row) for row in rows]
 
     async def record(self, run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
         parameters = _parameters(run_id, epoch, unit, outcome)

@@ -49,7 +49,8 @@ class Lease:
     """Renews the worker's row every `CEF_HEARTBEAT_SECONDS` for `CEF_LEASE_SECONDS`, and looks for cancels.
 
     A process that could not renew by three quarters of the lease, on the monotonic clock taken before the renewal was
-    sent, gives its runs up before anybody else may take them. Then it registers under a new id.
+    sent, gives its runs up before anybody else may take them. Then it registers under a new id. A renewal may hang with
+    the network, and this thread with it, so the owner looks at `worker_id` too: it is None from that moment on.
     """
 
     def __init__(self, slots: int, listener: Listener) -> None:
@@ -58,7 +59,13 @@ class Lease:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="cef-lease", daemon=True)
         self._link: psycopg.Connection[Any] | None = None
-        self.worker_id: UUID | None = None
+        self._worker_id: UUID | None = None
+        self._renewed = time.monotonic()
+
+    @property
+    def worker_id(self) -> UUID | None:
+        """Under which runs may be held now; None without a lease, and when it was not renewed in time."""
+        return None if self._is_overdue() else self._worker_id
 
     def start(self) -> None:
         """Begin; the lease is held as soon as the database answers."""
@@ -70,51 +77,54 @@ class Lease:
         self._thread.join(timeout=self._ttl)
 
     def _live(self) -> None:
-        renewed = time.monotonic()
         pause = min(self._beat, _CANCEL_LOOK_SECONDS)
         last_beat = 0.0
         while not self._stop.is_set():
             asked = time.monotonic()
             try:
-                if asked - last_beat >= self._beat or self.worker_id is None:
-                    self._renew_or_register()
-                    renewed = last_beat = asked
+                if asked - last_beat >= self._beat or self._worker_id is None:
+                    self._renew_or_register(asked)
+                    last_beat = asked
                 self._look_for_cancels()
             except psycopg.Error as error:
                 logger.warning("The lease was not renewed.", extra={"error": str(error)})
                 self._disconnect()
-            if self.worker_id is not None and time.monotonic() - renewed > self._ttl * _MARGIN:
+            if self._worker_id is not None and self._is_overdue():
                 self._give_up()
             self._stop.wait(pause)
         self._release()
 
-    def _renew_or_register(self) -> None:
+    def _is_overdue(self) -> bool:
+        return time.monotonic() - self._renewed > self._ttl * _MARGIN
+
+    def _renew_or_register(self, asked: float) -> None:
         running, draining = self._listener.load()
         row = {"ttl": self._ttl, "running": running, "draining": draining}
-        if self.worker_id is not None and self._connected().execute(RENEW, row | {"id": self.worker_id}).fetchone():
+        if self._worker_id is not None and self._connected().execute(RENEW, row | {"id": self._worker_id}).fetchone():
+            self._renewed = asked
             return
-        if self.worker_id is not None:
+        if self._worker_id is not None:
             self._give_up()
         worker_id = new_id()
         host = {"hostname": socket.gethostname(), "pid": os.getpid(), "slots": self._slots}
         self._connected().execute(REGISTER, row | host | {"id": worker_id})
-        self.worker_id = worker_id
+        self._renewed, self._worker_id = asked, worker_id
 
     def _look_for_cancels(self) -> None:
-        rows = self._connected().execute(CANCELLED, {"id": self.worker_id}).fetchall()
+        rows = self._connected().execute(CANCELLED, {"id": self._worker_id}).fetchall()
         if rows:
             self._listener.cancelled([row[0] for row in rows])
 
     def _give_up(self) -> None:
         logger.error("The lease has ended; the runs held here are given up.")
-        self.worker_id = None
+        self._worker_id = None
         self._listener.lost()
 
     def _release(self) -> None:
-        if self.worker_id is None:
+        if self._worker_id is None:
             return
         try:
-            self._connected().execute(RELEASE, {"id": self.worker_id})
+            self._connected().execute(RELEASE, {"id": self._worker_id})
         except psycopg.Error as error:
             logger.warning("The lease was not released and will run out.", extra={"error": str(error)})
         self._disconnect()

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, Final, cast
 from uuid import UUID
 
-from pydantic_ai import Agent, StructuredDict
+from pydantic_ai import Agent, ModelRetry, StructuredDict
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.settings import ModelSettings
 
@@ -20,11 +20,13 @@ from apps.providers.factory import build_model, serving_row, stamp
 from apps.providers.models import LanguageModel
 from apps.providers.prices import cost_usd
 from apps.providers.selectors import models_with_fallbacks
+from apps.tools.schemas import compile_validator, faults, sentence
 from apps.tools.toolset import build_toolset, effects
 from workers.engine.assembling import AssemblingModel
 from workers.engine.durability import JournalDurability
 from workers.engine.session import Session
 from workers.engine.units import AGENT_NAME
+from workers.engine.wellformed import WellFormedModel
 
 FRESH_SECONDS: Final = 10.0
 """How long a changed credential, price or rate limit may go unnoticed."""
@@ -74,8 +76,8 @@ class Shelf:
 
 
 def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Session, Any]:
-    model = build_model(row)
-    return Agent(
+    model = WellFormedModel(build_model(row))
+    agent: Agent[Session, Any] = Agent(
         AssemblingModel(model, tokenizer=row.tokenizer) if bundle.mounts else model,
         name=AGENT_NAME,
         deps_type=Session,
@@ -87,6 +89,17 @@ def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Se
             JournalDurability(dict(effects(bundle.tools)), partial(_price, row), streaming=streaming),
         ],
     )
+    if bundle.output_schema:
+        agent.output_validator(partial(_conforming, compile_validator(bundle.output_schema)))
+    return agent
+
+
+def _conforming(validator: Any, answer: Any) -> Any:
+    """The answer, if it keeps the agent's schema, which providers and the library do not enforce; else asks again."""
+    found = faults(validator, answer)
+    if found:
+        raise ModelRetry(f"The answer breaks its schema: {sentence(found)}.")
+    return answer
 
 
 def _price(row: LanguageModel, response: dict[str, Any]) -> Decimal | None:

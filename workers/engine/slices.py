@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from psycopg import OperationalError
 from pydantic_ai import Agent, BinaryContent
 from pydantic_ai.durable_exec import JSON_CODEC, replay_scope
 from pydantic_ai.messages import ModelMessage, UserContent
@@ -20,7 +19,7 @@ from apps.runs.states import TERMINAL, StopReason
 from apps.runs.text import prompt_text
 from apps.runs.transitions import Move
 from workers.engine.claim import ClaimedRun
-from workers.engine.database import EnginePool, fetch_all, fetch_one, insist
+from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
 from workers.engine.journal import Journal, PostgresStore, Recorded
 from workers.engine.outcome import Holder, explained, failed, stop_in, stopped, succeeded
 from workers.engine.publisher import Publisher
@@ -50,11 +49,15 @@ class Slices:
         self.leaving = False
 
     def stop(self, task: "asyncio.Task[None]", cause: StopRun) -> None:
-        """Cancel a slice and say why. The first cause stands, and a slice that writes its outcome is left to it."""
-        if task.done() or task in self._causes or task in self._finishing:
+        """Cancel a slice and say why. The first cause stands, and a slice that writes its outcome is left to it.
+
+        Stopping it again cancels it again, should code within it have swallowed the first cancellation.
+        """
+        if task.done() or task in self._finishing:
             return
-        self._causes[task] = cause
-        task.add_done_callback(self._forget)
+        if task not in self._causes:
+            self._causes[task] = cause
+            task.add_done_callback(self._forget)
         task.cancel()
 
     async def execute(self, run: ClaimedRun) -> None:
@@ -74,7 +77,7 @@ class Slices:
         try:
             async with deadline:
                 return await self._answered(run, holder)
-        except (OperationalError, LeaseLost):
+        except (*AWAY, LeaseLost):
             # Without the database nothing can be written, and by now the lease has ended as well.
             logger.warning("The run is given up here; another process will go on.")
             return None
@@ -135,19 +138,20 @@ class Slices:
         fresh = self._shelf.fresh(run.agent_version_id, run.streaming)
         if fresh is not None:
             return fresh
-        return await self._threads.call(self._shelf.get, run.agent_version_id, run.streaming)
+        return await insist(lambda: self._threads.call(self._shelf.get, run.agent_version_id, run.streaming))
 
     async def _prompt(self, run: ClaimedRun) -> str | Sequence[UserContent]:
         text = prompt_text(run.input)
         if not run.attachments:
             return text
-        files = await self._threads.call(_files, run)
+        files = await insist(lambda: self._threads.call(_files, run))
         return [text, *files]
 
     async def _history(self, run: ClaimedRun) -> list[ModelMessage]:
         if run.thread_id is None:
             return []
-        rows = await fetch_all(self._pool, HISTORY, {"thread": run.thread_id, "run": run.id})
+        thread = {"thread": run.thread_id, "run": run.id}
+        rows = await insist(lambda: fetch_all(self._pool, HISTORY, thread))
         earlier = (JSON_CODEC.load(list[ModelMessage], canonical.load(row["messages"])) for row in rows)
         return [message for messages in earlier for message in messages]
 

@@ -19,9 +19,9 @@ from apps.agents.models import Agent, AgentVersion
 from apps.agents.services import create_agent, publish_version
 from apps.core import canonical
 from apps.core.ids import new_id
-from apps.providers.models import LanguageModel, Provider
+from apps.providers.models import LanguageModel
 from apps.providers.services import create_model, create_provider
-from apps.runs.models import Event, Run, WorkerProcess
+from apps.runs.models import Event, Run
 from apps.runs.services import RunRequest, create_run
 from apps.runs.statements import CLAIM, RECORD_STEP
 from apps.runs.states import EventType, RunStatus, StopReason
@@ -177,6 +177,3 @@ def eventually(found: Callable[[], T], seconds: float = 10.0) -> T:
             return answer
         assert time.monotonic() < deadline, f"nothing within {seconds} s, last {answer!r}"
         time.sleep(0.02)
-
-
-__all__ = ["Provider", "WorkerProcess"]

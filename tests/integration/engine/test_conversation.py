@@ -1,0 +1,66 @@
+"""Runs of a thread hear what was said before."""
+
+from apps.core import canonical
+from apps.runs.models import Run, Thread
+from apps.runs.services import RunRequest, create_run, create_thread
+from tests.integration.engine.following import ended, output
+from tests.integration.runs.world import make_agent
+
+TALK = [{"text": "Hello, {input}."}, {"text": "You are {input} now."}, {"text": "Goodbye, {input}."}]
+"""The turn that is played is the number of answers heard before."""
+
+
+def say(thread: Thread, text: str) -> Run:
+    return create_run(thread.workspace_id, RunRequest(agent="docs", input=text, thread_id=thread.id))
+
+
+def test_it_works(support, host):
+    make_agent(support, TALK)
+    thread = create_thread(support.id)
+    first = ended(say(thread, "Bob"))
+    messages = canonical.load(first.messages)
+    assert [message["kind"] for message in messages] == ["request", "response"]
+    second = ended(say(thread, "Robert"))
+    assert [output(run) for run in (first, second)] == ["Hello, Bob.", "Hello, Robert."]
+    assert second.input_tokens > first.input_tokens
+
+
+def said(run: Run) -> list[str]:
+    """The question and the answer that the run adds to its conversation."""
+    return [part["content"] for message in canonical.load(run.messages) for part in message["parts"]]
+
+
+def test_each_run_keeps_only_its_own_messages(support, host):
+    make_agent(support, {"turns": TALK, "repeat_last": True})
+    thread = create_thread(support.id)
+    runs = [ended(say(thread, name)) for name in ("Ann", "Bea", "Cyd")]
+    assert [len(said(run)) for run in runs] == [2, 2, 2]
+    assert [said(run)[0] for run in runs] == ["Ann", "Bea", "Cyd"]
+
+
+def test_a_failed_run_was_not_said(support, host):
+    make_agent(support, TALK)
+    make_agent(support, [{"error": {"status": 400, "message": ""}}], slug="broken")
+    thread = create_thread(support.id)
+    quiet = ended(say(thread, "Ann"))
+    broken = create_run(support.id, RunRequest(agent="broken", input="x" * 4000, thread_id=thread.id))
+    assert ended(broken).status == "failed"
+    after = ended(say(thread, "Ann"))
+    assert after.status == "succeeded"
+    # Heard: one question and one answer before, and its own question; not the broken run's 4,000 characters.
+    assert after.input_tokens < quiet.input_tokens + 20
+
+
+def test_other_threads_are_not_heard(support, host):
+    make_agent(support, TALK)
+    one, two = create_thread(support.id), create_thread(support.id)
+    first = ended(say(one, "x" * 4000))
+    other = ended(say(two, "Ann"))
+    assert first.input_tokens >= 1000
+    assert other.input_tokens < 20
+
+
+def test_without_a_thread_nothing_is_kept(support, host):
+    make_agent(support, TALK)
+    run = ended(create_run(support.id, RunRequest(agent="docs", input="Ann")))
+    assert (run.status, run.messages) == ("succeeded", None)
