@@ -30,7 +30,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 25,
     "retry_on_timeout": True,
-    # Of a sender's connection: a request does not wait for a Redis that is away. Workers retry by settings of their own.
+    # Of a sender's connection: no request waits for a Redis that is away. Workers retry by settings of their own.
     "max_retries": 1,
     "interval_start": 0,
     "global_keyprefix": env.text("CEF_REDIS_PREFIX", "cef:"),
