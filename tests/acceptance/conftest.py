@@ -14,7 +14,7 @@ Finished = Callable[[str], dict[str, Any]]
 @pytest.fixture(scope="module")
 def stack() -> Iterator[PrivateStack]:
     """PostgreSQL, Valkey, web and live; a test starts the workers that it needs, and kills them."""
-    stack = PrivateStack(QUICK | {"CEF_TOOL_MODULES": "tests.acceptance.tools"})
+    stack = PrivateStack(QUICK | {"CEF_TOOL_MODULES": "tests.acceptance.tools", "CEF_DRAIN_SECONDS": "6"})
     try:
         stack.start_servers()
         stack.start_web()

@@ -81,7 +81,7 @@ def test_a_worker_killed_in_a_tool_call_is_replaced_and_no_step_is_repeated(
     assert steps(client, run_id) == [(1, "model", "script", 1), (2, "tool", "wait", 2), (3, "model", "script", 2)]
 
 
-def test_a_worker_that_leaves_gives_its_runs_back_at_once(stack: PrivateStack, submit_to: Submit) -> None:
+def test_a_worker_that_leaves_gives_back_what_does_not_end_in_time(stack: PrivateStack, submit_to: Submit) -> None:
     client = submit_to({"script": [{"text": "Done.", "latency_s": 30}]})
     stack.start_runs("first")
     run_id = submitted(client)
@@ -89,6 +89,22 @@ def test_a_worker_that_leaves_gives_its_runs_back_at_once(stack: PrivateStack, s
     stack.terminate("first")
     run = client.get(f"/api/v1/runs/{run_id}").json()
     assert (run["status"], events(client, run_id)[-1][1]) == ("queued", "run.released")
+
+
+def test_a_step_that_is_under_way_comes_to_its_end_before_a_worker_leaves(
+    stack: PrivateStack, submit_to: Submit
+) -> None:
+    script = [{"tool_calls": [{"name": "wait", "args": {"seconds": 3}}]}, {"text": "Fetched."}]
+    client = submit_to({"script": script, "tools": ["wait"]})
+    stack.start_runs("first")
+    run_id = submitted(client)
+    wait_for(lambda: len(steps(client, run_id)) == 1, "the model's call recorded")
+    stack.terminate("first")
+    assert steps(client, run_id) == [(1, "model", "script", 1), (2, "tool", "wait", 1)]
+    assert events(client, run_id)[-1][1] == "run.released"
+    stack.start_runs("second")
+    assert ended(client, run_id)["output"] == "Fetched."
+    assert steps(client, run_id)[2:] == [(3, "model", "script", 2)]
 
 
 def test_no_accepted_run_is_lost_when_valkey_restarts_empty_under_load(stack: PrivateStack, submit_to: Submit) -> None:

@@ -6,19 +6,17 @@ import itertools
 import logging
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 import uvloop
 from django.conf import settings
-from psycopg import OperationalError
-from psycopg_pool import PoolTimeout
 from redis.asyncio import Redis
 
 from workers.engine.claim import ClaimedRun, claim_next
-from workers.engine.database import EnginePool, new_pool
+from workers.engine.database import AWAY, EnginePool, new_pool
 from workers.engine.lag import LagMeter
 from workers.engine.lease import Lease, Listener
 from workers.engine.publisher import Publisher
@@ -26,6 +24,7 @@ from workers.engine.slices import Slices
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
 from workers.engine.sweeper import held_runs, sweep
 from workers.engine.threads import DatabaseThreads
+from workers.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +33,9 @@ PACED_ABOVE: Final = 64
 """Runs in flight above which starts are paced; below, a start costs the others nothing they would notice."""
 RECONCILE_EVERY: Final = 10
 """Polls between two looks for runs that are held here and not executed."""
+STOP_AGAIN_SECONDS: Final = 1.0
+WATCH_SHARE: Final = 0.05
+"""Of the lease: how often the loop looks whether it still holds."""
 _REDIS_TIMEOUT_S: Final = 2.0
 
 
@@ -48,6 +50,7 @@ class Host:
         self._slots = slots
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="cef-loop", daemon=True)
+        self._watchdog = Watchdog(self._loop)
         self._lease = Lease(slots, Listener(self._lost, self._cancelled, self._load))
         self._running: dict[UUID, asyncio.Task[None]] = {}
         self._draining = False
@@ -57,6 +60,7 @@ class Host:
         """Open the pools, take the lease, begin to poll."""
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        self._watchdog.start()
         self._lease.start()
 
     def advance(self) -> None:
@@ -75,6 +79,7 @@ class Host:
         """Let steps finish as `drain` does, give back what still runs, release the lease, end the loop."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._lease.close()
+        self._watchdog.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
@@ -92,24 +97,24 @@ class Host:
             self._loop.create_task(self._publisher.run(), name="publisher"),
             self._loop.create_task(LagMeter().run(), name="lag meter"),
             self._loop.create_task(self._poll(), name="poller"),
+            self._loop.create_task(self._watch_lease(), name="lease watch"),
         ]
 
     async def _close(self) -> None:
         self._start_draining()
+        async with self._pace:
+            pass  # a claim that was on its way has become a slice by now, and no other follows
         if self._running:
             await asyncio.wait(self._running.values(), timeout=settings.CEF_DRAIN_SECONDS)
-        for task in list(self._running.values()):
-            self._slices.stop(task, Drained())
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._running.values(), *self._background, return_exceptions=True)
+        await _end(self._running.values(), lambda task: self._slices.stop(task, Drained()))
+        await _end(self._background, asyncio.Task.cancel)
         self._threads.close()
         await self._pool.close()
 
     async def _advance(self) -> None:
         try:
             task = await self._start_next()
-        except (OperationalError, PoolTimeout) as error:
+        except AWAY as error:
             logger.warning("Nothing is claimed: PostgreSQL does not answer.", extra={"error": str(error)})
             return
         if task is not None:
@@ -155,7 +160,7 @@ class Host:
                     self._publisher.event(run_id, seq)
                 while await self._start_next() is not None:
                     pass
-            except (OperationalError, PoolTimeout) as error:
+            except AWAY as error:
                 logger.warning("The poller cannot reach PostgreSQL.", extra={"error": str(error)})
 
     async def _abandoned(self) -> set[UUID]:
@@ -176,6 +181,13 @@ class Host:
         for task in self._running.values():
             self._loop.call_later(settings.CEF_DRAIN_SECONDS, self._slices.stop, task, Drained())
 
+    async def _watch_lease(self) -> None:
+        """Give the runs up by this loop's own clock: the lease's thread may hang in its renewal."""
+        while True:
+            await asyncio.sleep(settings.CEF_LEASE_SECONDS * WATCH_SHARE)
+            if self._running and self._lease.worker_id is None:
+                self._stop_all(LeaseLost("The lease could not be renewed in time."))
+
     def _lost(self) -> None:
         self._loop.call_soon_threadsafe(self._stop_all, LeaseLost("The lease could not be renewed in time."))
 
@@ -194,3 +206,12 @@ class Host:
 
     def _load(self) -> tuple[int, bool]:
         return len(self._running), self._draining
+
+
+async def _end(tasks: "Iterable[asyncio.Task[None]]", stop: "Callable[[asyncio.Task[None]], object]") -> None:
+    """Stop the tasks, and again until they have ended: clients that were just connecting may swallow a cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            stop(task)
+        _, pending = await asyncio.wait(pending, timeout=STOP_AGAIN_SECONDS)
