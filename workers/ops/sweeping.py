@@ -4,13 +4,13 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.runs.dispatch import doorbell
 from apps.runs.live import announce_event
 from apps.runs.models import Run, WorkerProcess
-from apps.runs.services.announce import announce_run
+from apps.runs.services.announce import DUE, announce_run
 from apps.runs.statements import SWEEP
 from apps.runs.states import TERMINAL, RunStatus
 
@@ -31,8 +31,7 @@ def sweep_runs() -> int:
 
 def announce_finished() -> int:
     """Call the completion hooks that failed a while ago or were never called; how many runs are announced now."""
-    due = Q(next_wake_at=None) | Q(next_wake_at__lte=Now())
-    runs = Run.objects.filter(due, status__in=sorted(TERMINAL), announced_at=None).order_by("finished_at")
+    runs = Run.objects.filter(DUE, status__in=sorted(TERMINAL)).order_by("finished_at")
     done = 0
     for run_id, status in runs.values_list("id", "status")[:ANNOUNCED_AT_ONCE]:
         done += announce_run(run_id, status)

@@ -163,3 +163,40 @@ def test_a_resumed_run_is_announced_again_when_it_ends_again(support, heard):
     finish(run)
     announce_finished()
     assert heard == [(run.id, "failed"), (run.id, "succeeded")]
+
+
+def test_nobody_calls_the_hooks_while_they_are_being_called(support):
+    heard_meanwhile: list[int] = []
+
+    def takes_its_time(**_: Any) -> None:
+        heard_meanwhile.append(announce_finished())
+
+    run = set_up_run(support)
+    with receiver(takes_its_time):
+        finish(run)
+        assert announce_run(run.id, RunStatus.SUCCEEDED) is True
+    assert heard_meanwhile == [0]
+    assert announced(run)
+
+
+def test_a_hook_that_would_end_the_process_only_fails(support):
+    def ends(**_: Any) -> None:
+        raise SystemExit(3)
+
+    run = set_up_run(support)
+    with receiver(ends):
+        finish(run)
+        assert announce_run(run.id, RunStatus.SUCCEEDED) is False
+    assert not announced(run)
+
+
+def test_a_run_that_was_resumed_meanwhile_is_not_announced(support):
+    def resumes(run_id: UUID, **_: Any) -> None:
+        resume_run(support.id, run_id)
+
+    run = set_up_run(support)
+    with receiver(resumes):
+        finish(run, RunStatus.FAILED)
+        announce_run(run.id, RunStatus.FAILED)
+    run.refresh_from_db()
+    assert (run.status, run.announced_at, run.next_wake_at) == ("queued", None, None)
