@@ -30,7 +30,9 @@ def test_it_works(broken, whole):
     assert mended(broken) == whole
 
 
-@pytest.mark.parametrize("value", ["plain", "ünïcödé \U0001f600 \x00", {"k": ["ä", 1, None]}, [], {}, 1.5, None, ("a",)])
+@pytest.mark.parametrize(
+    "value", ["plain", "ünïcödé \U0001f600 \x00", {"k": ["ä", 1, None]}, [], {}, 1.5, None, ("a",)]
+)
 def test_what_is_valid_stays_the_same_object(value):
     assert mended(value) is value
 
@@ -39,7 +41,9 @@ def test_every_part_that_says_something():
     picture = BinaryContent(b"\xff", media_type="image/png")
     messages = [
         ModelRequest(parts=[UserPromptPart("q\ud800"), UserPromptPart(["r\ud800", picture])]),
-        ModelResponse(parts=[TextPart("t\ud800"), ToolCallPart("f", {"x": "\ud800"}), ToolCallPart("g", '{"x": "\ud800"}')]),
+        ModelResponse(
+            parts=[TextPart("t\ud800"), ToolCallPart("f", {"x": "\ud800"}), ToolCallPart("g", '{"x": "\ud800"}')]
+        ),
         ModelRequest(parts=[ToolReturnPart("f", {"y": "\ud800"}, tool_call_id="1")]),
         ModelResponse(parts=[TextPart("fine")]),
     ]
