@@ -1,7 +1,7 @@
 """Reading runs: lists without payloads, and one run with everything."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -37,7 +37,7 @@ SUMMARY: Final = (
     "cost_usd",
 )
 
-CLOCK_SLACK: Final = timedelta(minutes=10)
+CLOCK_SLACK_MS: Final = 10 * 60 * 1000
 """How far the clock that made a run's id may be from the database's, which says when the run was created."""
 
 DETAIL: Final = ("input", "output", "attachments", "limits", "streaming", "context_versions")
@@ -69,18 +69,18 @@ class RunFilter:
         if self.thread_id is not None:
             condition &= Q(thread_id=self.thread_id)
         if self.created_after is not None:
-            condition &= Q(created_at__gte=self.created_after, id__gte=_first_id(self.created_after - CLOCK_SLACK))
+            condition &= Q(created_at__gte=self.created_after, id__gte=_first_id(self.created_after, -CLOCK_SLACK_MS))
         if self.created_before is not None:
-            condition &= Q(created_at__lt=self.created_before, id__lt=_first_id(self.created_before + CLOCK_SLACK))
+            condition &= Q(created_at__lt=self.created_before, id__lt=_first_id(self.created_before, CLOCK_SLACK_MS))
         if self.metadata:
             # The index holds no empty metadata, and PostgreSQL does not conclude that by itself.
             condition &= Q(metadata__contains=self.metadata) & ~Q(metadata={})
         return condition
 
 
-def _first_id(moment: datetime) -> UUID:
-    """The lowest UUIDv7 of the moment's millisecond: ids begin with their time, and lists go by id."""
-    milliseconds = min(max(int(moment.timestamp() * 1000), 0), 2**48 - 1)
+def _first_id(moment: datetime, shift_ms: int) -> UUID:
+    """The lowest UUIDv7 of the shifted moment's millisecond: ids begin with their time, and lists go by id."""
+    milliseconds = min(max(int(moment.timestamp() * 1000) + shift_ms, 0), 2**48 - 1)
     return UUID(int=milliseconds << 80)
 
 

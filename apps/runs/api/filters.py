@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from apps.core.exceptions import MalformedRequest
+from apps.core.parsers import read_json
 from apps.core.serializers import StrictSerializer
 from apps.runs.selectors import RunFilter
 from apps.runs.states import RunStatus
@@ -20,7 +22,7 @@ class RunFilterSerializer(StrictSerializer):
     thread_id = serializers.UUIDField(required=False)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
-    metadata = serializers.JSONField(required=False, binary=True, help_text='Such as `{"ticket": "4711"}`.')
+    metadata = serializers.CharField(required=False, help_text='Such as `{"ticket": "4711"}`.')
 
     def validate_status(self, value: str) -> tuple[str, ...]:
         statuses = tuple(item.strip() for item in value.split(","))
@@ -29,10 +31,14 @@ class RunFilterSerializer(StrictSerializer):
             raise serializers.ValidationError(f"There is no state {unknown[0]!r}.", code="unknown_status")
         return statuses
 
-    def validate_metadata(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
+    def validate_metadata(self, value: str) -> dict[str, Any]:
+        try:
+            wanted = read_json(value.encode())
+        except MalformedRequest as error:
+            raise serializers.ValidationError(error.message, code=error.code) from error
+        if not isinstance(wanted, dict):
             raise serializers.ValidationError("This is no JSON object.", code="not_an_object")
-        return value
+        return wanted
 
 
 def read_filter(query: dict[str, Any]) -> RunFilter:

@@ -17,7 +17,6 @@ from apps.runs.states import EffectState, EventType, RunStatus, StepKind, StopRe
 MODES: Final = ("background", "wait", "stream")
 MAX_FILES: Final = 20
 MAX_FILE_BYTES: Final = 5 * 1024 * 1024
-MAX_METADATA_KEYS: Final = 50
 
 
 @extend_schema_field(OpenApiTypes.ANY)
@@ -65,7 +64,7 @@ class RunCreateSerializer(StrictSerializer):
     input = AnyJSONField(help_text="Text or any JSON value.")
     thread_id = serializers.UUIDField(required=False, allow_null=True, help_text="The conversation it continues.")
     limits = LimitsSerializer(required=False)
-    metadata = serializers.DictField(required=False, help_text="Up to 50 keys of your own, to filter by.")
+    metadata = serializers.DictField(required=False, help_text="Up to 50 keys and 16 KiB of your own, to filter by.")
     files = FileSerializer(many=True, required=False)
     mode = serializers.ChoiceField(
         MODES,
@@ -77,11 +76,6 @@ class RunCreateSerializer(StrictSerializer):
     def validate_files(self, value: list[Attachment]) -> list[Attachment]:
         if len(value) > MAX_FILES:
             raise serializers.ValidationError("More than 20 files.", code="too_many_files")
-        return value
-
-    def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
-        if len(value) > MAX_METADATA_KEYS:
-            raise serializers.ValidationError("More than 50 keys.", code="too_many_keys")
         return value
 
 

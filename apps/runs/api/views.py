@@ -1,7 +1,7 @@
 """REST over runs: each action checks the request's shape and calls one service or selector."""
 
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -15,7 +15,8 @@ from rest_framework.response import Response
 
 from apps.accounts.api.views import WorkspaceViewSet
 from apps.accounts.permissions import Permission
-from apps.core.exceptions import InvalidInput
+from apps.core.exceptions import Fault, InvalidInput
+from apps.core.renderers import FastJSONRenderer
 from apps.runs import selectors, services
 from apps.runs.api import examples, serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
@@ -31,6 +32,13 @@ class SeeOther(HttpResponseRedirect):
     """The answer is at another address, to be fetched with GET."""
 
     status_code = 303
+
+
+class EventStreamRenderer(FastJSONRenderer):
+    """Lets a client that accepts nothing but a stream in, to be sent to `live`, or to be told in JSON why not."""
+
+    media_type = SSE
+    format = "stream"
 
 
 class RunViewSet(WorkspaceViewSet):
@@ -134,14 +142,15 @@ class RunViewSet(WorkspaceViewSet):
         },
         filters=False,
     )
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], renderer_classes=[FastJSONRenderer, EventStreamRenderer])
     def events(self, request: Request, pk: UUID) -> Response | SeeOther:
         """The run's history. With `Accept: text/event-stream` the answer is at `live`."""
         self._require(pk)
+        after = _after(request)
         if SSE in request.headers.get("Accept", ""):
-            return SeeOther(self._live(pk, "events", after=request.query_params.get("after")))
+            return SeeOther(self._live(pk, "events", after))
         self.ordering = "seq"
-        page = self.paginate_queryset(selectors.events_of(pk, after=_after(request)))
+        page = self.paginate_queryset(selectors.events_of(pk, after=after))
         return self.get_paginated_response([selectors.event_json(event) for event in page or []])
 
     @extend_schema(responses=serializers.RunExportSerializer)
@@ -149,6 +158,14 @@ class RunViewSet(WorkspaceViewSet):
     def export(self, request: Request, pk: UUID) -> Response:
         """Everything the platform holds about the run."""
         return Response(selectors.run_export(self.principal.workspace_id, pk))
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """A redirect that is replayed for its Idempotency-Key gets a new ticket; the kept one has run out."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code == SeeOther.status_code and response.has_header("Idempotent-Replayed"):
+            *_, run_id, what = urlsplit(response["Location"]).path.split("/")
+            response["Location"] = self._live(UUID(run_id), what)
+        return response
 
     def _require(self, run_id: UUID) -> None:
         if not Run.objects.filter(workspace_id=self.principal.workspace_id, id=run_id).exists():
@@ -158,7 +175,7 @@ class RunViewSet(WorkspaceViewSet):
         request_id = getattr(self.request, "request_id", "")
         return services.Origin(kind=self.principal.kind, id=self.principal.id, request_id=request_id)
 
-    def _live(self, run_id: UUID, what: str, after: str | None = None) -> str:
+    def _live(self, run_id: UUID, what: str, after: int = 0) -> str:
         """The run's address on `live`, with a ticket, because clients drop the credential on the way there."""
         query = {"ticket": issue_ticket(run_id, self.principal.workspace_id)} | ({"after": after} if after else {})
         return f"{settings.CEF_LIVE_URL}/api/v1/runs/{run_id}/{what}?{urlencode(query)}"
@@ -217,4 +234,5 @@ def _after(request: Request) -> int:
     given = request.query_params.get("after", "0")
     if given.isascii() and given.isdigit() and len(given) <= 18:
         return int(given)
-    raise InvalidInput("`after` must be a sequence number.")
+    fault = Fault("/after", "invalid", "This is no sequence number.")
+    raise InvalidInput(errors=[fault])

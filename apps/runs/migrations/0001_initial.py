@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('cost_usd', models.DecimalField(decimal_places=8, default=0, max_digits=16)),
                 ('created_by_kind', models.CharField(blank=True, default='', max_length=20)),
                 ('created_by_id', models.UUIDField(blank=True, null=True)),
-                ('request_id', models.CharField(blank=True, default='', max_length=64)),
+                ('request_id', models.CharField(blank=True, default='', max_length=128)),
                 ('queued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),

@@ -65,7 +65,7 @@ class Run(WorkspaceModel):
 
     created_by_kind = models.CharField(max_length=20, blank=True, default="")
     created_by_id = models.UUIDField(null=True, blank=True)
-    request_id = models.CharField(max_length=64, blank=True, default="")
+    request_id = models.CharField(max_length=128, blank=True, default="")
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

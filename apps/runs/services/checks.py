@@ -9,17 +9,20 @@ from apps.runs.exceptions import InvalidRunInput
 
 MAX_METADATA_BYTES: Final = 16 * 1024
 """Lists show the metadata of every row, a hundred on a page."""
+MAX_METADATA_KEYS: Final = 50
 
 
 def encoded_input(value: Any) -> bytes:
     """The input as it is stored. Raises InvalidRunInput."""
     if value is None or value == "":
-        raise InvalidRunInput("The input is empty: give text or a JSON value.")
+        raise _refusal("input", "empty", "The input is empty: give text or a JSON value.")
     return _encoded(value, "input")
 
 
 def require_metadata(metadata: dict[str, Any]) -> None:
-    """Raises InvalidRunInput for what is no JSON, for NUL and lone surrogates, and above 16 KiB."""
+    """Raises InvalidRunInput for what is no JSON, for NUL and lone surrogates, above 50 keys and above 16 KiB."""
+    if len(metadata) > MAX_METADATA_KEYS:
+        raise _refusal("metadata", "too_many_keys", f"The metadata has more than {MAX_METADATA_KEYS} keys.")
     data = _encoded(metadata, "metadata")
     if len(data) > MAX_METADATA_BYTES:
         raise _refusal("metadata", "too_large", f"The metadata has {len(data)} bytes; {MAX_METADATA_BYTES} may be.")
