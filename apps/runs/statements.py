@@ -10,6 +10,9 @@ from typing import Final
 MAX_CRASHES: Final = 3
 """Workers lost in a row, without a new step, after which a run is given up as poison."""
 
+LONGEST_LIFE: Final = 10 * 366 * 86_400
+"""Seconds; a longer one would not fit into an interval, and the claim of every run would stumble over it."""
+
 _TELL: Final = """
     told AS (
         INSERT INTO runs_event (run_id, seq, type, step_n, data)
@@ -26,7 +29,9 @@ WITH runnable AS (
     UPDATE runs_run AS run
     SET status = 'running', worker_id = %(worker)s, lease_epoch = lease_epoch + 1, attempt = attempt + 1,
         started_at = coalesce(started_at, now()), event_seq = event_seq + 1, next_wake_at = NULL,
-        deadline_at = coalesce(deadline_at, now() + make_interval(secs => (limits ->> 'seconds')::float8))
+        deadline_at = coalesce(
+            deadline_at, now() + make_interval(secs => least((limits ->> 'seconds')::float8, {LONGEST_LIFE}))
+        )
     FROM runnable WHERE run.id = runnable.id
     RETURNING run.*
 ), {
@@ -121,12 +126,7 @@ WITH asked AS (
 ), {_TELL.format(type="'run.cancel_requested'", step_n="NULL::int", data="%(data)s", source="asked")}
 SELECT event_seq FROM asked"""
 
-SWEEP: Final = f"""
-WITH orphan AS (
-    SELECT run.id FROM runs_run AS run LEFT JOIN runs_workerprocess AS worker ON worker.id = run.worker_id
-    WHERE run.status = 'running'
-      AND (worker.id IS NULL OR worker.expires_at <= now() OR run.id = ANY(%(abandoned)s::uuid[]))
-    LIMIT 500 FOR UPDATE OF run SKIP LOCKED
+_FREE: Final = f"""
 ), swept AS (
     UPDATE runs_run AS run
     SET crashes = crashes + 1, worker_id = NULL, event_seq = event_seq + 1, queued_at = now(),
@@ -147,6 +147,25 @@ WITH orphan AS (
     )
 }
 SELECT id, event_seq, status FROM swept"""
+
+SWEEP: Final = (
+    """
+WITH orphan AS (
+    SELECT run.id FROM runs_run AS run LEFT JOIN runs_workerprocess AS worker ON worker.id = run.worker_id
+    WHERE run.status = 'running' AND (worker.id IS NULL OR worker.expires_at <= now())
+    LIMIT 500 FOR UPDATE OF run SKIP LOCKED"""
+    + _FREE
+)
+
+FREE_ABANDONED: Final = (
+    """
+WITH orphan AS (
+    SELECT id FROM runs_run
+    WHERE status = 'running' AND worker_id = %(worker)s AND NOT id = ANY(%(executing)s::uuid[])
+    LIMIT 500 FOR UPDATE SKIP LOCKED"""
+    + _FREE
+)
+"""Of one worker's runs those that it does not execute; only the worker itself can know."""
 
 RECALL: Final = """
 SELECT result FROM runs_effect WHERE run_id = %(run)s AND key = %(key)s AND state = 'committed'"""

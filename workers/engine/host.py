@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+import psycopg
 import uvloop
 from django.conf import settings
 from redis.asyncio import Redis
@@ -22,7 +23,7 @@ from workers.engine.lease import Lease, Listener
 from workers.engine.publisher import Publisher
 from workers.engine.slices import Slices
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
-from workers.engine.sweeper import held_runs, sweep
+from workers.engine.sweeper import Freed, free_abandoned, sweep
 from workers.engine.threads import DatabaseThreads
 from workers.engine.watchdog import Watchdog
 
@@ -155,24 +156,24 @@ class Host:
         for turn in itertools.count():
             await asyncio.sleep(settings.CEF_POLL_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311
             try:
-                abandoned = await self._abandoned() if turn % RECONCILE_EVERY == 0 else set()
-                for run_id, seq in await sweep(self._pool, abandoned):
+                freed = await sweep(self._pool)
+                if turn % RECONCILE_EVERY == 0:
+                    freed += await self._reconcile()
+                for run_id, seq in freed:
                     self._publisher.event(run_id, seq)
                 while await self._start_next() is not None:
                     pass
             except AWAY as error:
                 logger.warning("The poller cannot reach PostgreSQL.", extra={"error": str(error)})
+            except psycopg.Error:
+                # Say a schema that is just being migrated. The poller is the last resort and must not end.
+                logger.exception("The poller failed; it goes on.")
 
-    async def _abandoned(self) -> set[UUID]:
-        """Runs that the database sees here and that nobody here executes: the last resort against a stuck run."""
+    async def _reconcile(self) -> Freed:
         # Under the lock of the claims: a run that is just being claimed is in the database before it is in a slot.
         async with self._pace:
             worker_id = self._lease.worker_id
-            held = await held_runs(self._pool, worker_id) if worker_id is not None else set()
-            abandoned = held - self._running.keys()
-        if abandoned:
-            logger.error("Runs are held and not executed; they are freed.", extra={"runs": len(abandoned)})
-        return abandoned
+            return [] if worker_id is None else await free_abandoned(self._pool, worker_id, self._running)
 
     def _start_draining(self) -> None:
         if self._draining:

@@ -20,7 +20,7 @@ ANNOUNCED_AT_ONCE: Final = 100
 def sweep_runs() -> int:
     """Free the runs of lost workers, and ring at most as often as slots are free; how many were freed."""
     with connection.cursor() as cursor:
-        cursor.execute(SWEEP, {"abandoned": []})
+        cursor.execute(SWEEP)
         freed: list[tuple[UUID, int, str]] = cursor.fetchall()
     for run_id, seq, _status in freed:
         announce_event(run_id, seq)
