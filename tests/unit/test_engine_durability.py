@@ -312,3 +312,22 @@ def test_nul_and_lone_surrogates_survive_the_journal() -> None:
     store = Store()
     assert execute(Odd(), store) == "a\x00b\ud800c"
     assert execute(World(), store, claimed(attempt=2), built=agent(Odd())) == "a\x00b\ud800c"
+
+
+@pytest.mark.parametrize("call_id", ["c\x00", "c\ud800", "c" * 121, "ç"])
+def test_any_call_id_names_a_step_that_postgresql_can_hold(call_id: str) -> None:
+    class Odd(World):
+        def answer(self, messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+            if len(messages) > 1:
+                return ModelResponse(parts=[TextPart("done")])
+            return ModelResponse(parts=[ToolCallPart("double", {"x": 1}, tool_call_id=call_id)])
+
+    store = Store()
+    assert execute(Odd(), store, built=agent(Odd())) == "done"
+    unit = store.outcomes[1][0]
+    assert (unit.kind.value, len(unit.key.rpartition("/")[2])) == ("tool", 64)
+    assert "\x00" not in unit.tool_call_id
+    assert unit.tool_call_id.encode().decode() == unit.tool_call_id
+    again = Odd()
+    assert execute(again, store, claimed(attempt=2), built=agent(again)) == "done"
+    assert again.tool_calls == []

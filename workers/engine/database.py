@@ -13,8 +13,12 @@ from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-_STATEMENT_TIMEOUT_MS = 15_000
-_LOCK_TIMEOUT_MS = 3_000
+_SESSION: Final = {
+    "statement_timeout": 15_000,
+    "lock_timeout": 3_000,
+    # An intent that a crash of the server could take back is no protection: its tool would be called twice.
+    "synchronous_commit": "on",
+}
 _WAIT_S = 5.0
 _INSIST_S = 60.0
 _PAUSE_S = 0.25
@@ -39,7 +43,7 @@ def connection_parameters() -> dict[str, Any]:
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
-        "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c lock_timeout={_LOCK_TIMEOUT_MS}",
+        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
     }
 
 

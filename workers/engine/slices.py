@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 HISTORY: Final = """
 SELECT messages FROM runs_run
-WHERE thread_id = %(thread)s AND id < %(run)s AND status = 'succeeded' AND messages IS NOT NULL ORDER BY id"""
+WHERE thread_id = %(thread)s AND status = 'succeeded' AND messages IS NOT NULL
+  AND finished_at < (SELECT started_at FROM runs_run WHERE id = %(run)s)
+ORDER BY finished_at"""
+"""What had been said when the run began, by the database's clock: a replay reads the same, whatever ended since."""
 
 NO_LIMITS: Final = UsageLimits(request_limit=None)
 """The run's own limits are checked before each step, against the database's count; the library's would be a second."""

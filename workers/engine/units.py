@@ -14,6 +14,7 @@ from pydantic_ai.tools import RunContext
 
 from apps.core import canonical
 from apps.runs.states import StepKind
+from apps.runs.text import storable
 
 AGENT_NAME: Final = "agent"
 """Part of every journal name and the same for all agents: renaming one must not make its runs start again."""
@@ -66,14 +67,15 @@ def _tool_unit(name: str, cache_key: tuple[object, ...]) -> Unit:
     if context is None or not isinstance(arguments, dict):
         raise TypeError(f"The operation {name} is no tool call.")
     call_id = context.tool_call_id or ""
-    short = call_id if len(call_id) <= _LONGEST_CALL_ID else canonical.digest(call_id).hex()
+    plain = len(call_id) <= _LONGEST_CALL_ID and call_id.isascii() and call_id.isprintable()
+    short = call_id if plain else canonical.digest(call_id).hex()
     return Unit(
         key=f"{context.run_step}/{name}/{short}",
         kind=StepKind.TOOL,
         name=tool_name,
         run_step=context.run_step,
         digest=canonical.digest([tool_name, arguments]),
-        tool_call_id=call_id[:200],
+        tool_call_id=storable(call_id)[:200],
         arguments=arguments,
     )
 

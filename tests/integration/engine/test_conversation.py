@@ -1,8 +1,11 @@
 """Runs of a thread hear what was said before."""
 
+from uuid import UUID
+
 from apps.core import canonical
-from apps.runs.models import Run, Thread
-from apps.runs.services import RunRequest, create_run, create_thread
+from apps.runs.limits import Limits
+from apps.runs.models import Event, Run, Step, Thread
+from apps.runs.services import RunRequest, create_run, create_thread, resume_run
 from tests.integration.engine.following import ended, output
 from tests.integration.runs.world import make_agent
 
@@ -64,3 +67,34 @@ def test_without_a_thread_nothing_is_kept(support, host):
     make_agent(support, TALK)
     run = ended(create_run(support.id, RunRequest(agent="docs", input="Ann")))
     assert (run.status, run.messages) == ("succeeded", None)
+
+
+def test_what_was_said_before_goes_by_the_databases_clock(support, host):
+    """The first run's id comes from a host whose clock is ahead."""
+    make_agent(support, TALK)
+    thread = create_thread(support.id)
+    first = ended(say(thread, "Bob"))
+    Event.objects.filter(run_id=first.id).delete()
+    Step.objects.filter(run_id=first.id).delete()
+    Run.objects.filter(id=first.id).update(id=UUID(int=2**128 - 1))
+    assert output(ended(say(thread, "Robert"))) == "Hello, Robert."
+    heard = Run.objects.order_by("started_at").values_list("input_tokens", flat=True)
+    assert heard[1] > heard[0]
+
+
+def test_a_replay_hears_what_the_run_heard_at_first(support, host):
+    """A failed run of the thread was resumed meanwhile, and has an answer now."""
+    make_agent(support, {"turns": [{"text": "Fine."}], "repeat_last": True})
+    make_agent(
+        support,
+        [{"tool_calls": [{"name": "current_time", "args": {}}]}, {"text": "It is late."}],
+        slug="clock",
+        tools=[{"name": "current_time"}],
+    )
+    thread = create_thread(support.id)
+    request = RunRequest(agent="clock", input="How late?", thread_id=thread.id, limits=Limits(steps=2))
+    failed = ended(create_run(support.id, request))
+    assert failed.stop_reason == "budget_exceeded"
+    ended(say(thread, "Hello."))
+    resume_run(support.id, failed.id, limits=Limits(steps=5))
+    assert (ended(failed).status, output(failed)) == ("succeeded", "It is late.")
