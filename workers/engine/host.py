@@ -30,6 +30,7 @@ from workers.engine.watchdog import Watchdog
 logger = logging.getLogger(__name__)
 
 DATABASE_THREADS: Final = 8
+HOOK_THREADS: Final = 4
 PACED_ABOVE: Final = 64
 """Runs in flight above which starts are paced; below, a start costs the others nothing they would notice."""
 RECONCILE_EVERY: Final = 10
@@ -92,7 +93,8 @@ class Host:
             settings.REDIS_URL, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
         )
         self._publisher = Publisher(redis)
-        self._slices = Slices(self._pool, self._publisher, self._threads)
+        self._hooks = DatabaseThreads(HOOK_THREADS)
+        self._slices = Slices(self._pool, self._publisher, self._threads, self._hooks)
         self._pace = asyncio.Lock()
         self._background = [
             self._loop.create_task(self._publisher.run(), name="publisher"),
@@ -109,6 +111,7 @@ class Host:
             await asyncio.wait(self._running.values(), timeout=settings.CEF_DRAIN_SECONDS)
         await _end(self._running.values(), lambda task: self._slices.stop(task, Drained()))
         await _end(self._background, asyncio.Task.cancel)
+        self._hooks.close(wait=False)
         self._threads.close()
         await self._pool.close()
 

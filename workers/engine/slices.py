@@ -37,6 +37,8 @@ WHERE thread_id = %(thread)s AND status = 'succeeded' AND messages IS NOT NULL
 ORDER BY finished_at"""
 """What had been said when the run began, by the database's clock: a replay reads the same, whatever ended since."""
 
+HOOK_SECONDS: Final = 30.0
+
 NO_LIMITS: Final = UsageLimits(request_limit=None)
 """The run's own limits are checked before each step, against the database's count; the library's would be a second."""
 
@@ -44,8 +46,10 @@ NO_LIMITS: Final = UsageLimits(request_limit=None)
 class Slices:
     """Executes claimed runs; shared by all runs of the process."""
 
-    def __init__(self, pool: EnginePool, publisher: Publisher, threads: DatabaseThreads) -> None:
-        self._pool, self._publisher, self._threads = pool, publisher, threads
+    def __init__(
+        self, pool: EnginePool, publisher: Publisher, threads: DatabaseThreads, hooks: DatabaseThreads
+    ) -> None:
+        self._pool, self._publisher, self._threads, self._hooks = pool, publisher, threads, hooks
         self._store, self._shelf = PostgresStore(pool), Shelf()
         self._causes: dict[Any, StopRun] = {}
         self._finishing: set[Any] = set()
@@ -170,7 +174,15 @@ class Slices:
             return
         self._publisher.event(move.run_id, row["event_seq"])
         if move.to in TERMINAL and parameters["announce"]:
-            await self._threads.call(announce_run, move.run_id, move.to.value)
+            await self._announce(move)
+
+    async def _announce(self, move: Move) -> None:
+        """Call the hooks in threads of their own; one that hangs keeps its thread, and neither the run nor its slot."""
+        try:
+            async with asyncio.timeout(HOOK_SECONDS):
+                await self._hooks.call(announce_run, move.run_id, move.to.value)
+        except (TimeoutError, *AWAY) as error:
+            logger.warning("Completion hooks are left to the sweeper.", extra={"error": repr(error)})
 
 
 def _files(run: ClaimedRun) -> list[BinaryContent]:

@@ -22,9 +22,9 @@ class DatabaseThreads:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: _fresh(function, *args, **kwargs))
 
-    def close(self) -> None:
-        """Wait for what is running and end the threads."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def close(self, *, wait: bool = True) -> None:
+        """End the threads, and wait for what is running unless it may hang."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _fresh(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,5 +1,6 @@
 """What nobody finished: runs of lost workers, runs nobody rang for, hooks that failed, ingest jobs that stand still."""
 
+import threading
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from apps.runs.states import TERMINAL, RunStatus
 
 ANNOUNCED_AT_ONCE: Final = 100
 
+_calling = threading.Lock()
+
 
 def sweep_runs() -> int:
     """Free the runs of lost workers, and ring at most as often as slots are free; how many were freed."""
@@ -30,12 +33,21 @@ def sweep_runs() -> int:
 
 
 def announce_finished() -> int:
-    """Call the completion hooks that failed a while ago or were never called; how many runs are announced now."""
+    """Call the completion hooks that failed a while ago or were never called; how many runs are announced now.
+
+    One caller in a process: a hook that hangs holds one of its threads and not, sweep by sweep, all of them.
+    """
+    if not _calling.acquire(blocking=False):
+        return 0
+    try:
+        return sum(announce_run(run_id, status) for run_id, status in _unannounced())
+    finally:
+        _calling.release()
+
+
+def _unannounced() -> list[tuple[UUID, str]]:
     runs = Run.objects.filter(DUE, status__in=sorted(TERMINAL)).order_by("finished_at")
-    done = 0
-    for run_id, status in runs.values_list("id", "status")[:ANNOUNCED_AT_ONCE]:
-        done += announce_run(run_id, status)
-    return done
+    return list(runs.values_list("id", "status")[:ANNOUNCED_AT_ONCE])
 
 
 def _free_slots() -> int:
