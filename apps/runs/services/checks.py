@@ -1,11 +1,13 @@
 """What a caller hands in, checked before anything is written: inputs are any JSON, metadata is what jsonb can hold."""
 
+import math
 from typing import Any, Final
 
 from apps.core import canonical
 from apps.core.exceptions import Fault, MalformedRequest
 from apps.core.parsers import read_json
 from apps.runs.exceptions import InvalidRunInput
+from apps.runs.limits import Limits
 
 MAX_METADATA_BYTES: Final = 16 * 1024
 """Lists show the metadata of every row, a hundred on a page."""
@@ -30,6 +32,13 @@ def require_metadata(metadata: dict[str, Any]) -> None:
         read_json(data)
     except MalformedRequest as error:
         raise _refusal("metadata", error.code, f"The metadata cannot be stored: {error.message}") from error
+
+
+def require_limits(limits: Limits) -> None:
+    """Raises InvalidRunInput for a ceiling below zero, and for one that is no number."""
+    for name, ceiling in limits.stored().items():
+        if not (ceiling >= 0 and math.isfinite(ceiling)):
+            raise _refusal(f"limits/{name}", "out_of_range", f"{ceiling} is no ceiling of {name}.")
 
 
 def _encoded(value: Any, name: str) -> bytes:

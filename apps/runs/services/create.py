@@ -15,7 +15,7 @@ from apps.runs.dispatch import doorbell
 from apps.runs.exceptions import IntakePaused, ThreadBusy, ThreadNotFound
 from apps.runs.limits import Limits
 from apps.runs.models import Event, Run, Thread
-from apps.runs.services.checks import encoded_input, require_metadata
+from apps.runs.services.checks import encoded_input, require_limits, require_metadata
 from apps.runs.states import EventType
 
 INTAKE_RETRY_SECONDS = 30.0
@@ -70,6 +70,7 @@ def create_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBO
     if request.thread_id is not None:
         _require_thread(workspace_id, request.thread_id)
     require_metadata(request.metadata)
+    require_limits(request.limits)
     with transaction.atomic():
         run = _new_run(workspace_id, request, version, origin)
         _insert(run)

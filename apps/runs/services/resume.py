@@ -10,6 +10,7 @@ from apps.runs.limits import Limits
 from apps.runs.live import announce_event
 from apps.runs.models import Run
 from apps.runs.selectors import get_run
+from apps.runs.services.checks import require_limits
 from apps.runs.states import EventType, RunStatus
 from apps.runs.transitions import Move, apply_move
 
@@ -17,8 +18,11 @@ from apps.runs.transitions import Move, apply_move
 def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None) -> Run:
     """The run, queued again; recorded steps are reused. `limits` replace the run's, say after `budget_exceeded`.
 
-    Raises RunNotFound, RunNotResumable when it has not failed, ThreadBusy when its thread went on meanwhile.
+    Raises RunNotFound, RunNotResumable when it has not failed, ThreadBusy when its thread went on meanwhile, and
+    InvalidRunInput for limits that are none.
     """
+    if limits is not None:
+        require_limits(limits)
     run = get_run(workspace_id, run_id)
     move = Move(run_id=run.id, to=RunStatus.QUEUED, event=EventType.RESUMED, sources=frozenset({RunStatus.FAILED}))
     try:
