@@ -5,9 +5,9 @@ import uuid
 from functools import partial
 from typing import Final
 
-from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
+
+from apps.core.dispatch import UNDELIVERED, deliver
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def ring_ingest(job_id: uuid.UUID, *, waiting: int = 1) -> None:
 def _send(job_id: uuid.UUID, messages: int) -> None:
     try:
         for _ in range(messages):
-            current_app.send_task(ADVANCE, args=[str(job_id)], ignore_result=True)
-    except (OperationalError, OSError) as error:
+            deliver(ADVANCE, str(job_id))
+    except UNDELIVERED as error:
         extra = {"job": str(job_id), "error": str(error)}
         logger.warning("Redis is away; the sweeper will ring for the job.", extra=extra)

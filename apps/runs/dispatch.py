@@ -6,8 +6,7 @@ import time
 from typing import Final
 from uuid import UUID
 
-from celery import current_app
-from kombu.exceptions import OperationalError
+from apps.core.dispatch import UNDELIVERED, deliver
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +27,8 @@ class Doorbell:
         if time.monotonic() < self._silent_until:
             return False
         try:
-            current_app.send_task(ADVANCE, args=[str(run_id)], ignore_result=True)
-        except (OperationalError, OSError) as error:
+            deliver(ADVANCE, str(run_id))
+        except UNDELIVERED as error:
             self._fall_silent(error)
             return False
         return True
