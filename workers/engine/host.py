@@ -80,6 +80,8 @@ class Host:
     def stop(self) -> None:
         """Let steps finish as `drain` does, give back what still runs, release the lease, end the loop."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._hooks.close(wait=False)
+        self._threads.close()
         self._lease.close()
         self._watchdog.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -111,8 +113,6 @@ class Host:
             await asyncio.wait(self._running.values(), timeout=settings.CEF_DRAIN_SECONDS)
         await _end(self._running.values(), lambda task: self._slices.stop(task, Drained()))
         await _end(self._background, asyncio.Task.cancel)
-        self._hooks.close(wait=False)
-        self._threads.close()
         await self._pool.close()
 
     async def _advance(self) -> None:
