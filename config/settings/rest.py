@@ -24,7 +24,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": True,
     # Fields of the same name with other choices need names of their own.
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "apps.accounts.models.ROLE_CHOICES",

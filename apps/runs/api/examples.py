@@ -155,3 +155,16 @@ THREAD: Final = [
         response_only=True,
     ),
 ]
+
+EXPORT: Final = [
+    OpenApiExample(
+        "A run with all that it left",
+        value=DETAIL[0].value
+        | {
+            "steps": [STEP_DETAIL[0].value | {"key": "1/tools.call_tool:calculator/call_1", "manifest": None}],
+            "events": [EVENT[0].value],
+            "effects": [],
+        },
+        response_only=True,
+    )
+]

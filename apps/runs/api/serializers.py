@@ -224,6 +224,7 @@ class ExportedStepSerializer(StepDetailSerializer):
     manifest = AnyJSONField()
 
 
+@extend_schema_serializer(examples=examples.EXPORT)
 class RunExportSerializer(RunDetailSerializer):
     """Everything the platform holds about a run."""
 

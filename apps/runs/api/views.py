@@ -16,7 +16,9 @@ from rest_framework.response import Response
 from apps.accounts.api.views import WorkspaceViewSet
 from apps.accounts.permissions import Permission
 from apps.core.exceptions import Fault, InvalidInput
+from apps.core.problems import MEDIA_TYPE
 from apps.core.renderers import FastJSONRenderer
+from apps.core.schema import ProblemSerializer
 from apps.runs import selectors, services
 from apps.runs.api import examples, serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
@@ -79,6 +81,7 @@ class RunViewSet(WorkspaceViewSet):
         responses={
             202: serializers.RunDetailSerializer,
             303: OpenApiResponse(description="`wait` and `stream`: go to Location, on the `live` server."),
+            (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, "There is no such agent, version or thread here."),
         },
     )
     def create(self, request: Request) -> Response | SeeOther:
