@@ -81,7 +81,15 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.database("DATABASE_URL") | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {
+    "default": env.database("DATABASE_URL")
+    | {
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        # An accepted run must survive the server's crash, whatever the server's own default is.
+        "OPTIONS": {"options": "-c synchronous_commit=on"},
+    }
+}
 REDIS_URL = env.text("REDIS_URL")
 
 AUTH_USER_MODEL = "accounts.User"

@@ -47,6 +47,6 @@ CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "workers.ops.sweep", "schedule": 5.0, "options": {"expires": 10}},
+    "sweep": {"task": "workers.ops.sweep", "schedule": 5.0, "options": {"expires": 300}},
     "collect": {"task": "workers.ops.collect_garbage", "schedule": 3600.0, "options": {"expires": 600}},
 }
