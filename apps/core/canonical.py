@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import rfc8785
+
+_BLANK: Final = b" "
+"""In front of what orjson could not write: it would read an integer beyond 64 bits back as a float."""
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -26,15 +29,17 @@ def digest(value: Any) -> bytes:
 
 
 def dump(value: Any) -> bytes:
-    """Lossless JSON for journal rows; NUL and lone surrogates survive `load(dump(value))`."""
+    """Lossless JSON for journal rows; NUL, lone surrogates and integers of any size survive `load(dump(value))`."""
     try:
         return orjson.dumps(value)
     except (orjson.JSONEncodeError, UnicodeEncodeError):
-        return _ascii(value, sort_keys=False)
+        return _BLANK + _ascii(value, sort_keys=False)
 
 
 def load(data: bytes | memoryview) -> Any:
-    """The value of bytes that `dump` wrote."""
+    """The value of bytes that `dump` wrote, or of any JSON."""
+    if data[:1] == _BLANK:
+        return json.loads(bytes(data))
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -163,6 +163,10 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddIndex(
+            model_name='thread',
+            index=models.Index(fields=['workspace', '-id'], name='thread_of_workspace'),
+        ),
+        migrations.AddIndex(
             model_name='run',
             index=models.Index(fields=['workspace', '-id'], name='run_of_workspace'),
         ),

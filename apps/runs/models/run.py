@@ -17,6 +17,7 @@ class Thread(WorkspaceModel):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["workspace", "-id"], name="thread_of_workspace")]
 
     def __str__(self) -> str:
         return self.title or str(self.id)

@@ -147,3 +147,21 @@ def test_a_tool_whose_code_is_gone(support, tools, host, settings):
     run = ended(create_run(support.id, RunRequest(agent="docs", input="go")))
     assert (run.status, toolbox.calls) == ("succeeded", {})
     assert "not installed" in output(run)
+
+
+def test_an_idempotent_tool_is_called_again_under_the_same_key(support, tools, hosts):
+    host = hosts.start()
+    run = play(support, "mail_late", {})
+    eventually(lambda: toolbox.calls["mail_late"])
+    hosts.stop(host)
+    hosts.start()
+    eventually(lambda: toolbox.calls["mail_late"] == 2)
+    toolbox.gate.set()
+    ended(run)
+    assert (run.status, output(run), len(toolbox.keys), len(set(toolbox.keys))) == ("succeeded", "sent", 2, 1)
+
+
+def test_a_number_beyond_64_bits_is_not_rounded(support, tools, host):
+    run = ended(play(support, "huge", {}))
+    assert (run.status, output(run)) == ("succeeded", str(2**100 + 1))
+    assert tool_results(run)["c0"]["result"] == 2**100 + 1

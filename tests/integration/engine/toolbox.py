@@ -124,3 +124,18 @@ async def linger(call: ToolCall) -> str:
     finally:
         cuts.append(datetime.now(UTC))
     return "never"
+
+
+@tool(version="1.0.0", effect=Effect.IDEMPOTENT)
+def mail_late(call: ToolCall) -> str:
+    """Send a letter, once for each key, and answer when the test opens the gate."""
+    calls["mail_late"] += 1
+    keys.append(call.idempotency_key)
+    gate.wait(20)
+    return "sent"
+
+
+@tool(version="1.0.0", effect=Effect.READ_ONLY)
+def huge(call: ToolCall) -> int:
+    """A number beyond any machine's word."""
+    return 2**100 + 1

@@ -1,10 +1,14 @@
 """Stopping a run: at once while nobody works on it, else by a request that its worker sees."""
 
 import pytest
+from django.conf import settings
+from django.db import transaction
+from redis import Redis
 
 from apps.core import canonical
 from apps.core.ids import new_id
 from apps.runs.exceptions import RunFinished, RunNotFound
+from apps.runs.live import shard_key
 from apps.runs.models import Event, Run
 from apps.runs.services import Origin, cancel_run
 from apps.runs.states import RunStatus
@@ -87,6 +91,20 @@ def test_a_cancel_that_races_with_a_claim_is_never_lost(support):
             finish(run)
         outcomes.add(run.status)
     assert outcomes <= {"cancelled", "running"}
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_readers_are_told_after_the_commit(support, running):
+    """Told before, they would look, find nothing, and wait for the next news."""
+    run = set_up_run(support)
+    if running:
+        claim()
+    redis, stream = Redis.from_url(settings.REDIS_URL), shard_key(run.id)
+    told = redis.xlen(stream)
+    with transaction.atomic():
+        cancel_run(support.id, run.id)
+        assert redis.xlen(stream) == told
+    assert redis.xlen(stream) == told + 1
 
 
 def test_two_cancels_at_once_are_one(support):

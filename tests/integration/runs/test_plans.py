@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from apps.accounts.models import Workspace
 from apps.core.ids import new_id
-from apps.runs.models import Event, Run
+from apps.runs.models import Event, Run, Thread
 from apps.runs.selectors import RunFilter, events_of, run_summaries, steps_of
 from apps.runs.services import create_run, create_thread
 from apps.runs.services.create import RunRequest
@@ -37,7 +37,7 @@ from workers.engine.slices import HISTORY
 
 MANY = 200_000
 SOME = 40_000
-BIG = {"runs_run", "runs_step", "runs_event", "runs_effect"}
+BIG = {"runs_run", "runs_step", "runs_event", "runs_effect", "runs_thread"}
 
 _OLD = """
 INSERT INTO runs_run (id, created_at, workspace_id, agent_id, agent_version_id, status, stop_reason, error_code,
@@ -217,6 +217,17 @@ def test_a_page_far_down_the_list_costs_the_same(crowd):
     runs = Run.objects.filter(workspace_id=crowd["workspace"].id)
     middle = runs.order_by("-id").values_list("id", flat=True)[MANY // 2]
     assert rows_read(plan_of(*sql(run_summaries(runs.filter(id__lt=middle)).order_by("-id")[:51]))) <= 51
+
+
+def test_the_list_of_threads(crowd):
+    """Of a workspace whose threads are old, among many of others."""
+    other = Workspace.objects.create(slug="talkative", name="Talkative")
+    Thread.objects.bulk_create(Thread(workspace=other) for _ in range(20_000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE runs_thread")
+    for workspace, most in ((crowd["workspace"], 1), (other, 51)):
+        threads = Thread.objects.filter(workspace=workspace).order_by("-id")[:51]
+        assert rows_read(plan_of(*sql(threads))) <= most
 
 
 def test_steps_and_events_of_a_run(crowd):

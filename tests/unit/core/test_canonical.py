@@ -28,7 +28,10 @@ def test_what_is_no_json_is_refused(refused: object) -> None:
         canonical_bytes({"x": refused})
 
 
-@pytest.mark.parametrize("value", ["a\0b", "\ud83d", {"k\udc00": ["\0", 2**80, -1.5, None]}, "plain é 😀"])
+@pytest.mark.parametrize(
+    "value", ["a\0b", "\ud83d", {"k\udc00": ["\0", 2**80 + 1, -1.5, None]}, 2**64, -(10**400), "plain é 😀"]
+)
 def test_journal_json_survives_nul_surrogates_and_big_integers(value: object) -> None:
     assert load(dump(value)) == value
     assert load(memoryview(dump(value))) == value
+    assert type(load(dump(value))) is type(value)
