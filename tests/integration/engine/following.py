@@ -7,6 +7,11 @@ from apps.runs.models import Event, Run, Step
 from apps.runs.states import TERMINAL, RunStatus
 from tests.integration.runs.world import eventually
 
+CUT_THE_ENGINE = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'cef-engine'"""
+"""Ends every connection of this test's engines; other tests may be running on the same server."""
+
 
 def ended(run: Run, seconds: float = 20.0) -> Run:
     """The run once it is over."""

@@ -13,7 +13,7 @@ from apps.contexts.services import commit_entries, create_context
 from apps.runs.models import Run
 from apps.runs.services import RunRequest, create_run, create_thread
 from apps.runs.states import RunStatus
-from tests.integration.engine.following import ended, output, reached, steps
+from tests.integration.engine.following import CUT_THE_ENGINE, ended, output, reached, steps
 from tests.integration.runs.world import eventually, make_agent
 
 
@@ -46,7 +46,7 @@ def break_whoever_waits_for(table: str) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                "AND query LIKE %s AND pid <> pg_backend_pid()",
+                "AND datname = current_database() AND query LIKE %s AND pid <> pg_backend_pid()",
                 [f"%{table}%"],
             )
             return bool(cursor.fetchall())
@@ -64,7 +64,7 @@ def test_it_works(support, host):
     runs = [submit(support) for _ in range(30)]
     for _ in range(6):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='cef-engine'")
+            cursor.execute(CUT_THE_ENGINE)
         time.sleep(0.15)
     for run in runs:
         ended(run, seconds=30)
@@ -119,14 +119,13 @@ def test_a_database_that_only_reads_for_a_while(support, host):
     make_agent(support, [{"text": "Done."}])
     database, role = connection.settings_dict["NAME"], connection.settings_dict["USER"]
     setting = f'ALTER ROLE "{role}" IN DATABASE "{database}"'
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cef-engine'"
     with connection.cursor() as cursor:
         cursor.execute(f"{setting} SET default_transaction_read_only = on")
-        cursor.execute(cut)
+        cursor.execute(CUT_THE_ENGINE)
     run = submit(support)
     time.sleep(1.0)
     assert Run.objects.get(id=run.id).status == "queued"
     with connection.cursor() as cursor:
         cursor.execute(f"{setting} RESET default_transaction_read_only")
-        cursor.execute(cut)
+        cursor.execute(CUT_THE_ENGINE)
     assert ended(run).status == "succeeded"

@@ -13,7 +13,7 @@ from apps.runs.models import Run, Step, WorkerProcess
 from apps.runs.services import RunRequest, create_run
 from apps.runs.states import RunStatus
 from tests.integration.engine import toolbox
-from tests.integration.engine.following import ended, output, reached, steps
+from tests.integration.engine.following import CUT_THE_ENGINE, ended, output, reached, steps
 from tests.integration.runs.world import end_lease, eventually, history, make_agent
 
 
@@ -91,7 +91,9 @@ def frozen_backend(like: str) -> Iterator[None]:
     """PostgreSQL answers this connection no more, as when the network swallows its packets."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = 'cef-engine' AND query LIKE %s", [f"%{like}%"]
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cef-engine' "
+            "AND query LIKE %s",
+            [f"%{like}%"],
         )
         pids = [row[0] for row in cursor.fetchall()]
     assert pids
@@ -125,7 +127,7 @@ def test_a_renewal_that_fails_for_a_moment_loses_nothing(support, host, kills):
     reached(run, RunStatus.RUNNING)
     for _ in range(kills):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='cef-engine'")
+            cursor.execute(CUT_THE_ENGINE)
         time.sleep(0.2)
     ended(run)
     assert (run.status, run.attempt, run.crashes, output(run)) == ("succeeded", 1, 0, "Done.")

@@ -150,7 +150,7 @@ def test_an_archived_agent_takes_no_runs(support):
     assert (refused.value.code, counts()) == ("agent_archived", NOTHING)
 
 
-@pytest.mark.parametrize("value", [None, "", float("nan"), {"a": float("inf")}, object(), {"a": {1, 2}}, 2**70 + 1])
+@pytest.mark.parametrize("value", [None, "", float("nan"), {"a": float("inf")}, object(), {"a": {1, 2}}])
 def test_an_input_that_is_no_json_or_empty(support, value):
     make_agent(support)
     with pytest.raises(InvalidRunInput) as refused:
@@ -158,7 +158,9 @@ def test_an_input_that_is_no_json_or_empty(support, value):
     assert (refused.value.code, counts()) == ("invalid_run_input", NOTHING)
 
 
-@pytest.mark.parametrize("value", ["a\x00b", "\ud800", {"k\x00": "\udfff"}, 0, False, [], {}, 1.5, 2**62, "ünïcödé"])
+@pytest.mark.parametrize(
+    "value", ["a\x00b", "\ud800", {"k\x00": "\udfff"}, 0, False, [], {}, 1.5, 2**70 + 1, "ünïcödé"]
+)
 def test_any_other_json_is_kept_as_it_is(support, value):
     make_agent(support)
     run = create_run(support.id, RunRequest(agent="docs", input=value))
