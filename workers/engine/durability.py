@@ -84,17 +84,17 @@ class JournalBackend(JournalCallableOperationBackend[None]):
     async def _executed(
         self, session: Session, unit: Unit, body: Callable[[], Awaitable[object]], number: int
     ) -> object:
-        session.admit_call()
-        if self._is_unsafe(unit):
-            await session.journal.intend(unit)
-        scratch = Scratch(unit)
-        token = current_scratch.set(scratch)
-        try:
-            with model_call(deadline=session.deadline, number=number):
-                payload = await body()
-        finally:
-            current_scratch.reset(token)
-        return await self._recorded(session, scratch, payload)
+        async with session.call():
+            if self._is_unsafe(unit):
+                await session.journal.intend(unit)
+            scratch = Scratch(unit)
+            token = current_scratch.set(scratch)
+            try:
+                with model_call(deadline=session.deadline, number=number):
+                    payload = await body()
+            finally:
+                current_scratch.reset(token)
+            return await self._recorded(session, scratch, payload)
 
     async def _recorded(self, session: Session, scratch: Scratch, payload: object) -> object:
         outcome = self._outcome(scratch, payload)

@@ -1,10 +1,12 @@
 """One execution of a claimed run, as the agent's loop, its tools and its journal see it."""
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -69,7 +71,8 @@ class Session:
         self.model_calls = 0
         self.mounts = tuple(_mount(mount, run.context_versions) for mount in bundle.mounts)
         self.manifest: Manifest | None = None
-        self._spent = run.spent
+        self._spent, self._calls = run.spent, 0
+        self._quiet = asyncio.Event()
         self._ordinals: Counter[tuple[int, str]] = Counter()
 
     def ordinal(self, run_step: int, name: str) -> int:
@@ -78,16 +81,30 @@ class Session:
         self._ordinals[run_step, name] += 1
         return ordinal
 
-    def admit_call(self) -> None:
-        """Let the next call be made, or not. Raises BudgetExceeded, and Drained when the process is leaving.
+    @asynccontextmanager
+    async def call(self) -> AsyncIterator[None]:
+        """Around the next call, if it may be made. Raises BudgetExceeded, and Drained when the process is leaving.
 
-        Drained here and not when a step is recorded: calls that run beside it are to come to their ends.
+        Drained here and not when a step is recorded: calls that run beside it are to come to their ends. They count as
+        steps already, or a turn of many calls would all pass below the same ceiling; so a refusal waits for them.
         """
         if self._leaving():
             raise Drained
-        refusal = exhausted(self.run.limits, self._spent)
+        refusal = exhausted(self.run.limits, replace(self._spent, steps=self._spent.steps + self._calls))
         if refusal is not None:
+            await self._others_end()
             raise BudgetExceeded(refusal)
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            self._quiet.set()
+
+    async def _others_end(self) -> None:
+        while self._calls:
+            self._quiet.clear()
+            await self._quiet.wait()
 
     def settle(self, receipt: Receipt, tokens: int, usd: Decimal) -> None:
         """Count a recorded step and tell its readers.

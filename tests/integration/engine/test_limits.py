@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from apps.runs.limits import Limits
-from apps.runs.models import Run
+from apps.runs.models import Effect, Run
 from apps.runs.services import RunRequest, create_run, resume_run
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, outcome, output, steps
@@ -123,3 +123,26 @@ def test_a_usage_that_is_absurd_does_not_lower_the_count(support, tools, host):
     make_agent(support, model=str(model), tools=[{"name": "double"}])
     run = ended(create_run(support.id, RunRequest(agent="docs", input="go")))
     assert (run.status, run.input_tokens >= 2**31 - 1) == ("succeeded", True)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 6])
+def test_calls_of_one_turn_share_what_is_left(support, tools, host, steps):
+    """However many calls a turn has, no step is made above the ceiling, and those below it come to their ends."""
+    calls = [{"name": "double", "args": {"x": n}, "id": f"c{n}"} for n in range(20)]
+    make_agent(support, [{"tool_calls": calls}, {"text": "Done."}], tools=[{"name": "double"}])
+    run = create_run(support.id, RunRequest(agent="docs", input="go", limits=Limits(steps=steps)))
+    assert outcome(run) == ("failed", "budget_exceeded", "budget_exceeded")
+    assert (run.step_count, sum(toolbox.calls.values())) == (steps, steps - 1)
+    resume_run(support.id, run.id, limits=Limits(steps=22))
+    ended(run)
+    assert (run.status, output(run), run.step_count) == ("succeeded", "Done.", 22)
+    assert toolbox.calls == {f"double {n}": 1 for n in range(20)}
+
+
+def test_an_unsafe_call_beside_a_refused_one_is_known_to_have_ended(support, tools, host):
+    calls = [{"name": "pay", "args": {"amount": n}} for n in range(5)]
+    make_agent(support, [{"tool_calls": calls}, {"text": "Done."}], tools=[{"name": "pay"}])
+    run = create_run(support.id, RunRequest(agent="docs", input="go", limits=Limits(steps=3)))
+    assert outcome(run) == ("failed", "budget_exceeded", "budget_exceeded")
+    assert (run.step_count, sum(toolbox.calls.values())) == (3, 2)
+    assert list(Effect.objects.values_list("state", flat=True)) == ["committed", "committed"]
