@@ -1,7 +1,7 @@
 """How many durable runs per second: scripted provider without latency, model -> tool -> model, over HTTP.
 
     make bench-runs                                    1 and 32 clients
-    make bench-runs ARGS="--clients 32 --old-runs 1000000"
+    python -m benchmarks.runs --clients 32 --old-runs 1000000
 
 POST to finished: a client submits with `mode=wait` and follows the redirect to `live`.
 """
