@@ -288,6 +288,11 @@ def test_on_a_terminal_text_is_seen_as_it_is_spoken_and_cannot_move_the_cursor(s
     assert "\x1b[2J" not in screen.getvalue()
 
 
+def _hear_interrupts() -> None:
+    """A shell's background job inherits the signal ignored, and so would the command."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_follower_says_that_the_run_goes_on(server: Server) -> None:
     listening, over = threading.Event(), threading.Event()
 
@@ -304,6 +309,7 @@ def test_an_interrupted_follower_says_that_the_run_goes_on(server: Server) -> No
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hear_interrupts,
     )
     try:
         assert listening.wait(30)
