@@ -152,7 +152,7 @@ SWEEP: Final = (
     """
 WITH orphan AS (
     SELECT run.id FROM runs_run AS run LEFT JOIN runs_workerprocess AS worker ON worker.id = run.worker_id
-    WHERE run.status = 'running' AND (worker.id IS NULL OR worker.expires_at <= now())
+    WHERE run.worker_id IS NOT NULL AND run.status = 'running' AND (worker.id IS NULL OR worker.expires_at <= now())
     LIMIT 500 FOR UPDATE OF run SKIP LOCKED"""
     + _FREE
 )

@@ -188,7 +188,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='run',
-            index=models.Index(condition=models.Q(('status', apps.runs.states.RunStatus['RUNNING'])), fields=['worker_id'], name='run_held'),
+            index=models.Index(condition=models.Q(('worker_id__isnull', False)), fields=['worker_id'], name='run_held'),
         ),
         migrations.AddIndex(
             model_name='run',
@@ -200,6 +200,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', [apps.runs.states.RunStatus['QUEUED'], apps.runs.states.RunStatus['RUNNING'], apps.runs.states.RunStatus['WAITING']])), fields=('thread',), name='one_active_run_per_thread'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status__in', [apps.runs.states.RunStatus['QUEUED'], apps.runs.states.RunStatus['RUNNING'], apps.runs.states.RunStatus['WAITING']]), ('thread__isnull', False)), fields=('thread',), name='one_active_run_per_thread'),
         ),
     ]

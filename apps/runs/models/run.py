@@ -29,6 +29,9 @@ class Run(WorkspaceModel):
     The row is narrow and hot: every recorded step updates its counters under the row's lock. `input`, `output` and
     `messages` are JSON bytes, because jsonb refuses NUL and lone surrogates. `lease_epoch` fences writers: only the
     process that got the present epoch from its claim may record.
+
+    No index may be for running runs alone: when the statistics know of few, the planner would walk it to find the one
+    that a statement names by its id.
     """
 
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs")
@@ -80,7 +83,7 @@ class Run(WorkspaceModel):
             models.Index(fields=["agent", "-id"], name="run_of_agent"),
             models.Index(fields=["thread", "-id"], name="run_of_thread", condition=models.Q(thread__isnull=False)),
             models.Index(fields=["id"], name="run_runnable", condition=models.Q(status=RunStatus.QUEUED)),
-            models.Index(fields=["worker_id"], name="run_held", condition=models.Q(status=RunStatus.RUNNING)),
+            models.Index(fields=["worker_id"], name="run_held", condition=models.Q(worker_id__isnull=False)),
             models.Index(
                 fields=["finished_at"],
                 name="run_unannounced",
@@ -97,7 +100,7 @@ class Run(WorkspaceModel):
             models.UniqueConstraint(
                 fields=["thread"],
                 name="one_active_run_per_thread",
-                condition=models.Q(status__in=sorted(ACTIVE)),
+                condition=models.Q(status__in=sorted(ACTIVE), thread__isnull=False),
             ),
         ]
 

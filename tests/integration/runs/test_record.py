@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError
 
 from apps.core import canonical
+from apps.core.ids import new_id
 from apps.runs.models import Event, Run, Step
 from apps.runs.services import cancel_run
 from apps.runs.statements import ALREADY_RECORDED, RECORD_STEP, SWEEP
@@ -103,7 +104,7 @@ def test_a_zombie_that_races_with_the_takeover(support):
     for _ in range(25):
         run = set_up_run(support)
         claim(worker)
-        Run.objects.filter(id=run.id).update(worker_id=None)
+        Run.objects.filter(id=run.id).update(worker_id=new_id())
         receipt, _ = together(lambda run=run: record(run.id, 1), lambda: one(SWEEP))
         one(SWEEP)  # the first may have passed over a row that the zombie held
         steps = Step.objects.filter(run_id=run.id).count()
