@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from apps.core.ids import new_id
 from apps.runs.models import Run, Step
 from apps.runs.services import RunRequest, cancel_run, create_run
 from apps.runs.states import RunStatus
@@ -73,7 +74,7 @@ def test_no_step_starts_after_it_is_seen(support, tools, host):
 
 def test_before_the_worker_has_begun(support, hosts):
     run = submit(support, [{"text": "never"}])
-    Run.objects.filter(id=run.id).update(status="running", lease_epoch=1, attempt=1)
+    Run.objects.filter(id=run.id).update(status="running", lease_epoch=1, attempt=1, worker_id=new_id())
     cancel_run(support.id, run.id)
     hosts.start()
     assert ended(run).status == "cancelled"
