@@ -4,32 +4,7 @@ import pytest
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.permissions import Role
-from tests.integration.accounts.people import join, make_user, make_workspace
-
-
-@pytest.fixture
-def alice(db: None) -> User:
-    return make_user("alice")
-
-
-@pytest.fixture
-def bob(db: None) -> User:
-    return make_user("bob")
-
-
-@pytest.fixture
-def charlie(db: None) -> User:
-    return make_user("charlie")
-
-
-@pytest.fixture
-def support(alice: User) -> Workspace:
-    return make_workspace("support", alice)
-
-
-@pytest.fixture
-def sales(charlie: User) -> Workspace:
-    return make_workspace("sales", charlie)
+from tests.integration.accounts.people import join
 
 
 @pytest.fixture

@@ -8,39 +8,14 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.permissions import Permission, Role
-from tests.integration.accounts.people import bearer, join, key_of, make_user, make_workspace
+from tests.integration.accounts.people import bearer, join, key_of, make_user
 from tests.integration.runs.world import bells
-
-
-@pytest.fixture(autouse=True)
-def _hash_embedder(settings) -> None:
-    settings.CEF_EMBEDDER = "hash"
 
 
 @pytest.fixture(autouse=True)
 def _silence(db: None) -> None:
     """Bells of an earlier test."""
     bells()
-
-
-@pytest.fixture
-def alice(db: None) -> User:
-    return make_user("alice")
-
-
-@pytest.fixture
-def charlie(db: None) -> User:
-    return make_user("charlie")
-
-
-@pytest.fixture
-def support(alice: User) -> Workspace:
-    return make_workspace("support", alice)
-
-
-@pytest.fixture
-def sales(charlie: User) -> Workspace:
-    return make_workspace("sales", charlie)
 
 
 @pytest.fixture
