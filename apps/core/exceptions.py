@@ -75,6 +75,12 @@ class Conflict(CefError):
     code = "conflict"
 
 
+class Gone(CefError):
+    """This was here and has been erased."""
+
+    code = "gone"
+
+
 class PayloadTooLarge(CefError):
     """The request's body is too large."""
 

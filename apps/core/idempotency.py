@@ -3,7 +3,8 @@
 The key is looked up, the request handled and its answer stored in one transaction, under an advisory lock of the key
 that a second try does not wait for. So either the effect and the stored answer are both there, or neither is. A failed
 answer (4xx, 5xx) rolls back and is not stored: the next try runs anew. Answers are encrypted at rest, since the one
-that creates an API key holds its secret.
+that creates an API key holds its secret. When the row that an answer describes is erased, so is the answer; its key
+stays used.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from rest_framework.response import Response
 
 from apps.core import keyring
 from apps.core.canonical import canonical_bytes
-from apps.core.exceptions import Conflict, InvalidInput, MalformedRequest
+from apps.core.exceptions import Conflict, Gone, InvalidInput, MalformedRequest
 from apps.core.models import IdempotencyKey
 from apps.core.renderers import FastJSONRenderer
 
@@ -33,6 +34,12 @@ class IdempotencyInFlight(Conflict):
     """A request with this Idempotency-Key is being handled; try again in a moment."""
 
     code = "idempotency_in_flight"
+
+
+class AnswerErased(Gone):
+    """What an earlier try under this Idempotency-Key made has been erased."""
+
+    code = "answer_erased"
 
 
 class IdempotencyMismatch(InvalidInput):
@@ -78,7 +85,8 @@ def answer_once(attempt: Attempt, handle: Callable[[], HttpResponseBase]) -> Htt
     """The stored answer of an earlier try, or that of `handle`, stored in the transaction of its effects.
 
     Raises IdempotencyInFlight when another try is being handled, IdempotencyMismatch when the key was used for another
-    request. Holds an advisory lock on the key, and opens a transaction around `handle`. A stream is not stored.
+    request, AnswerErased when what that try made is no more. Holds an advisory lock on the key, and opens a transaction
+    around `handle`. A stream is not stored.
     """
     with transaction.atomic():
         _lock(attempt)
@@ -91,6 +99,11 @@ def answer_once(attempt: Attempt, handle: Callable[[], HttpResponseBase]) -> Htt
         elif isinstance(response, HttpResponse):
             _keep(attempt, response)
         return response
+
+
+def erase_answers(subject_id: uuid.UUID) -> None:
+    """Empty the stored answers that describe this row; a later try is told so and has no effect."""
+    IdempotencyKey.objects.filter(subject_id=subject_id).update(body=b"")
 
 
 def _lock(attempt: Attempt) -> None:
@@ -111,6 +124,8 @@ def _find(attempt: Attempt) -> IdempotencyKey | None:
 def _replay(kept: IdempotencyKey, attempt: Attempt) -> HttpResponse:
     if bytes(kept.fingerprint) != attempt.fingerprint:
         raise IdempotencyMismatch
+    if kept.subject_id and not kept.body:
+        raise AnswerErased
     body = keyring.decrypt(bytes(kept.body).decode(), aad=_aad(attempt))
     return HttpResponse(body, status=kept.status, headers={**kept.headers, "Idempotent-Replayed": "true"})
 
@@ -126,13 +141,19 @@ def _keep(attempt: Attempt, response: HttpResponse) -> None:
         status=response.status_code,
         headers=_headers(response),
         body=keyring.encrypt(body, aad=_aad(attempt)).encode(),
+        subject_id=_subject(response),
     )
     IdempotencyKey.objects.bulk_create(
         [row],
         update_conflicts=True,
         unique_fields=["workspace_id", "principal_id", "key"],
-        update_fields=["fingerprint", "status", "headers", "body", "expires_at"],
+        update_fields=["fingerprint", "status", "headers", "body", "subject_id", "expires_at"],
     )
+
+
+def _subject(response: HttpResponse) -> Any:
+    data = response.data if isinstance(response, Response) else None
+    return data.get("id") if isinstance(data, dict) else None
 
 
 def _headers(response: HttpResponse) -> dict[str, str]:

@@ -48,11 +48,17 @@ class IdempotencyKey(IdentifiedModel):
     status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
     body = models.BinaryField()
+    subject_id = models.UUIDField(null=True, help_text="The row that the answer describes.")
     expires_at = models.DateTimeField(db_default=Now() + LIFETIME, db_index=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace_id", "principal_id", "key"], name="idempotency_key_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["subject_id"], name="idempotency_key_of_subject", condition=models.Q(subject_id__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -32,6 +32,7 @@ _STATUS: Final[dict[type[cef.CefError], int]] = {
     cef.PermissionDenied: 403,
     cef.NotFound: 404,
     cef.Conflict: 409,
+    cef.Gone: 410,
     cef.PayloadTooLarge: 413,
     cef.InvalidInput: 422,
     cef.LimitExceeded: 429,

@@ -27,6 +27,7 @@ _WRITE: Final = {
     415: "The body's media type is not supported.",
     422: "The input is not valid; `errors` says where.",
 }
+_POST: Final = {410: "What an earlier try under this Idempotency-Key made has been erased."}
 _LIST: Final = {422: "A filter is not valid; `errors` says which."}
 
 
@@ -101,7 +102,7 @@ class ProblemAwareSchema(AutoSchema):
         if "{" in self.path:
             problems |= _ONE_ROW
         if self.method in {"POST", "PUT", "PATCH"}:
-            problems |= _WRITE
+            problems |= _WRITE | (_POST if self.method == "POST" else {})
         elif self.method == "DELETE":
             problems[409] = _WRITE[409]
         elif self._is_list_view():

@@ -1,8 +1,8 @@
 """What hears that a run has ended: a Django signal and the entry point group `cef.run_finished`.
 
 Hooks run in a worker after the terminal state is committed, at least once for each run. A hook that fails is logged and
-tried again by the sweeper, and one that takes longer than a minute may be called again meanwhile: it must be safe to
-call twice.
+tried again by the sweeper, after pauses that double, and one that takes longer than a minute may be called again
+meanwhile: it must be safe to call twice.
 """
 
 from collections.abc import Callable

@@ -5,28 +5,18 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 from django.db import connection
 
-T = TypeVar("T")
+from tests.waiting import eventually
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
-
-
-def eventually(question: Callable[[], T], *, within_s: float = 30) -> T:
-    """The first true answer."""
-    deadline = time.monotonic() + within_s
-    while not (answer := question()):
-        assert time.monotonic() < deadline, f"Not within {within_s} s."
-        time.sleep(0.1)
-    return answer
 
 
 def _free_port() -> int:

@@ -9,7 +9,8 @@ import pytest
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.oauth.dashboard import register_dashboard
 from apps.accounts.permissions import Role
-from tests.acceptance.dashboard import PAGE, Ports, eventually, flower, web, worker
+from tests.acceptance.dashboard import PAGE, Ports, flower, web, worker
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
+from tests.waiting import eventually
 from workers.local.credentials import credentials
 from workers.local.declaration import PROCESSES
 from workers.local.environment import PORTS
@@ -21,7 +22,7 @@ from workers.local.folders import PROJECT, make_folder
 from workers.local.home import Home
 from workers.local.leftovers import processes_of
 from workers.local.ports import free_port
-from workers.local.readiness import await_answer, await_postgres
+from workers.local.readiness import await_postgres
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 
@@ -84,12 +85,8 @@ def stack(startable: Stack) -> Stack:
     return startable
 
 
-def _eventually(question: Callable[[], bool], what: str) -> None:
-    await_answer(lambda: None if question() else "not yet", 60, what=what)
-
-
 def test_every_declared_process_runs_and_the_doctor_is_content(stack: Stack) -> None:
-    _eventually(lambda: len(stack.pids()) == len(PROCESSES), "all processes")
+    eventually(lambda: len(stack.pids()) == len(PROCESSES), within_s=60)
     doctor = stack.command("doctor", "--json")
     verdicts = {finding["part"]: finding["verdict"] for finding in json.loads(doctor.stdout)["findings"]}
     assert {process.name for process in PROCESSES} <= set(verdicts)
@@ -109,7 +106,7 @@ def test_what_dies_is_started_again(stack: Stack) -> None:
     before = stack.pids()
     for name in ("valkey", "beat", "postgres"):
         os.kill(before[name], signal.SIGKILL)
-    _eventually(lambda: _reborn(stack.pids(), before, {"valkey", "beat", "postgres"}), "the killed processes")
+    eventually(lambda: _reborn(stack.pids(), before, {"valkey", "beat", "postgres"}), within_s=60)
 
 
 def test_the_supervisors_death_leaves_no_process_and_no_data_behind_or_lost(stack: Stack) -> None:

@@ -5,12 +5,11 @@ import os
 import random
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -37,17 +36,7 @@ from cli.sse import ServerEvent, read_events
 from workers.local.ports import free_port
 from workers.local.readiness import await_http
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def eventually(question: Callable[[], T], *, within_s: float = 30) -> T:
-    """The first true answer."""
-    deadline = time.monotonic() + within_s
-    while not (answer := question()):
-        assert time.monotonic() < deadline, f"Not within {within_s} s."
-        time.sleep(0.05)
-    return answer
 
 
 @contextmanager

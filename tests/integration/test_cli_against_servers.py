@@ -14,7 +14,8 @@ from apps.contexts.changes import Author, Put
 from apps.contexts.services import commit_entries, create_context
 from apps.runs.models import Run
 from cli.main import cli
-from tests.integration.live_support import Tenant, Worker, eventually, live_process, make_agent, make_tenant
+from tests.integration.live_support import Tenant, Worker, live_process, make_agent, make_tenant
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 DATABASE_THREADS: Final = 8
 HOOK_THREADS: Final = 4
+HOOK_PATIENCE: Final = 0.2
+"""Seconds that a stopping process waits for a hook that is being called."""
 PACED_ABOVE: Final = 64
 """Runs in flight above which starts are paced; below, a start costs the others nothing they would notice."""
 RECONCILE_EVERY: Final = 10
@@ -80,7 +82,7 @@ class Host:
     def stop(self) -> None:
         """Let steps finish as `drain` does, give back what still runs, release the lease, end the loop."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._hooks.close(wait=False)
+        self._hooks.close(patience=HOOK_PATIENCE)
         self._threads.close()
         self._lease.close()
         self._watchdog.close()

@@ -21,16 +21,18 @@ PAUSE_SECONDS: Final = 1.0
 
 
 class Publisher:
-    """Collects news on the loop and sends them every 20 ms in one pipeline."""
+    """Collects news on the loop and sends them every 20 ms in one pipeline, or at once when somebody waits for them."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._pending: deque[tuple[str, Fields]] = deque(maxlen=BACKLOG)
-        self._news = asyncio.Event()
+        self._news, self._urgent = asyncio.Event(), asyncio.Event()
 
-    def event(self, run_id: UUID, seq: int) -> None:
-        """Event `seq` of the run is committed."""
+    def event(self, run_id: UUID, seq: int, *, urgent: bool = False) -> None:
+        """Event `seq` of the run is committed; one that callers wait for is urgent and waits for no batch."""
         self._add(shard_key(run_id), encode_event(run_id, seq))
+        if urgent:
+            self._urgent.set()
 
     def delta(self, run_id: UUID, text: str) -> None:
         """A piece of the model's answer."""
@@ -42,7 +44,7 @@ class Publisher:
             while True:
                 await self._news.wait()
                 await self._flush()
-                await asyncio.sleep(BATCH_SECONDS)
+                await self._gather()
         finally:
             with suppress(RedisError, asyncio.CancelledError):
                 await self._send()
@@ -51,6 +53,11 @@ class Publisher:
     def _add(self, stream: str, fields: Fields) -> None:
         self._pending.append((stream, fields))
         self._news.set()
+
+    async def _gather(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BATCH_SECONDS):
+                await self._urgent.wait()
 
     async def _flush(self) -> None:
         try:
@@ -62,6 +69,7 @@ class Publisher:
     async def _send(self) -> None:
         """Sends what is pending; a failed batch is not sent again, because nobody depends on it."""
         self._news.clear()
+        self._urgent.clear()
         if not self._pending:
             return
         batch, self._pending = self._pending, deque(maxlen=BACKLOG)

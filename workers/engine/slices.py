@@ -172,7 +172,7 @@ class Slices:
         if row is None:
             logger.warning("The run was taken over before its outcome was written.", extra={"to": move.to.value})
             return
-        self._publisher.event(move.run_id, row["event_seq"])
+        self._publisher.event(move.run_id, row["event_seq"], urgent=move.to in TERMINAL)
         if move.to in TERMINAL and parameters["announce"]:
             await self._announce(move)
 

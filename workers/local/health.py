@@ -17,6 +17,7 @@ from workers.local.readiness import place, postgres_complaint, redis_client, red
 from workers.local.supervisor import ProcessState
 
 _OLDEST_POSTGRES = 16
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 _MANY_DEATHS = 3
 _RECENT = timedelta(minutes=5)
 _DEATH = re.compile(r"^(\S+ \S+),\d+ \w+ exited: (\w+) \(.*not expected\)")
@@ -31,10 +32,13 @@ def database(url: str) -> Iterator[Finding]:
     with psycopg.connect(url, connect_timeout=5) as connection:
         version = connection.info.server_version // 10000
         vector = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone()
+        careless = [name for name in _DURABLE if connection.execute(f"SHOW {name}").fetchone() == ("off",)]
     if version < _OLDEST_POSTGRES:
         yield wrong("database", f"PostgreSQL {version} is too old; {_OLDEST_POSTGRES} is the oldest that works.")
     if vector is None:
         yield wrong("database", "pgvector is not installed on the server.")
+    if careless:
+        yield wrong("database", f"{', '.join(careless)} off: what the server acknowledges may be lost in a crash.")
     yield fine("database", f"PostgreSQL {version} at {place(url)}")
     yield migrations(url)
 

@@ -41,9 +41,11 @@ class Migration(migrations.Migration):
                 ('status', models.PositiveSmallIntegerField()),
                 ('headers', models.JSONField(default=dict)),
                 ('body', models.BinaryField()),
+                ('subject_id', models.UUIDField(help_text='The row that the answer describes.', null=True)),
                 ('expires_at', models.DateTimeField(db_default=django.db.models.expressions.CombinedExpression(django.db.models.functions.datetime.Now(), '+', models.Value(datetime.timedelta(days=1))), db_index=True)),
             ],
             options={
+                'indexes': [models.Index(condition=models.Q(('subject_id__isnull', False)), fields=['subject_id'], name='idempotency_key_of_subject')],
                 'constraints': [models.UniqueConstraint(fields=('workspace_id', 'principal_id', 'key'), name='idempotency_key_once')],
             },
         ),

@@ -7,7 +7,7 @@ from apps.core.ids import new_id
 from apps.runs.models import Event, Run
 from apps.runs.states import RunStatus
 from tests.integration.api.problems import pointers, problem
-from tests.integration.runs.world import bells, claim, finish, history, set_up_run
+from tests.integration.runs.world import bells, claim, finish, history, make_agent, set_up_run
 
 URL = "/api/v1/runs"
 
@@ -80,6 +80,17 @@ def test_erase(client, support):
     assert (answer.status_code, answer.content) == (204, b"")
     problem(client.delete(f"{URL}/{run.id}"), 404, "run_not_found")
     assert (Run.objects.count(), Event.objects.count()) == (0, 0)
+
+
+def test_erase_what_an_idempotency_key_remembers(client, support):
+    make_agent(support)
+    ask = {"path": URL, "data": {"agent": "docs", "input": "my secret"}, "headers": {"Idempotency-Key": "k"}}
+    made = client.post(**ask)
+    run = Run.objects.get(id=made.json()["id"])
+    finish(run)
+    client.delete(f"{URL}/{run.id}")
+    problem(client.post(**ask), 410, "answer_erased")
+    assert Run.objects.count() == 0
 
 
 def test_another_workspaces_run(stranger, support):

@@ -17,7 +17,8 @@ from apps.accounts.models import Membership
 from apps.runs.models import Run
 from tests.integration.accounts.people import key_of
 from tests.integration.api.serving import web_process
-from tests.integration.runs.world import eventually, history, make_agent
+from tests.integration.runs.world import history, make_agent
+from tests.waiting import eventually
 from workers.engine.host import Host
 from workers.local.folders import make_folder
 from workers.local.ports import HOST, free_port

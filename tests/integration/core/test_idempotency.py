@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Membership, ServiceAccount
 from apps.accounts.permissions import Role
+from apps.core.idempotency import erase_answers
 from apps.core.models import IdempotencyKey
 from tests.integration.accounts.people import bearer, join, key_of, make_user
 
@@ -126,6 +128,16 @@ def test_the_stored_answer_cannot_be_read_from_the_table(client: APIClient) -> N
     stored = bytes(IdempotencyKey.objects.get().body)
     assert stored.startswith(b"v1:")
     assert answer.json()["id"].encode() not in stored
+
+
+def test_what_has_been_erased_is_not_answered_again_and_not_made_again(client: APIClient) -> None:
+    first, other = post(client, "k"), post(client, "other", "two")
+    erase_answers(UUID(first.json()["id"]))
+    assert bytes(IdempotencyKey.objects.get(key="k").body) == b""
+    again = post(client, "k")
+    assert (again.status_code, again.json()["code"]) == (410, "answer_erased")
+    assert post(client, "other", "two").content == other.content
+    assert names() == ["one", "two"]
 
 
 def test_reading_ignores_the_header(client: APIClient) -> None:

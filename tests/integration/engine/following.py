@@ -5,7 +5,7 @@ from typing import Any
 from apps.core import canonical
 from apps.runs.models import Event, Run, Step
 from apps.runs.states import TERMINAL, RunStatus
-from tests.integration.runs.world import eventually
+from tests.waiting import eventually
 
 CUT_THE_ENGINE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity

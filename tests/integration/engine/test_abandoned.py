@@ -7,7 +7,8 @@ from apps.runs.models import Run, WorkerProcess
 from apps.runs.statements import FREE_ABANDONED
 from apps.runs.states import RunStatus
 from tests.integration.engine.following import ended
-from tests.integration.runs.world import claim, eventually, history, make_worker, one, set_up_run
+from tests.integration.runs.world import claim, history, make_worker, one, set_up_run
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

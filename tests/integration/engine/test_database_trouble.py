@@ -14,7 +14,8 @@ from apps.runs.models import Run
 from apps.runs.services import RunRequest, create_run, create_thread
 from apps.runs.states import RunStatus
 from tests.integration.engine.following import CUT_THE_ENGINE, ended, output, reached, steps
-from tests.integration.runs.world import eventually, make_agent
+from tests.integration.runs.world import make_agent
+from tests.waiting import eventually
 
 
 @contextmanager

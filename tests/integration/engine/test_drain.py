@@ -9,7 +9,8 @@ from apps.runs.services import RunRequest, create_run
 from apps.runs.states import RunStatus
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, events, output, reached, steps
-from tests.integration.runs.world import eventually, history, make_agent
+from tests.integration.runs.world import history, make_agent
+from tests.waiting import eventually
 
 
 def submit(workspace, text="go", **fields) -> Run:

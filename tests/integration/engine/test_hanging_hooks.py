@@ -11,7 +11,8 @@ from apps.runs.hooks import run_finished
 from apps.runs.models import Run
 from apps.runs.states import RunStatus
 from tests.integration.engine.following import ended
-from tests.integration.runs.world import eventually, finish, set_up_run
+from tests.integration.runs.world import finish, set_up_run
+from tests.waiting import eventually
 from workers.engine.host import DATABASE_THREADS, HOOK_THREADS
 from workers.ops.sweeping import announce_finished
 
@@ -39,7 +40,7 @@ def hook() -> Iterator[Hanging]:
     run_finished.disconnect(hook)
 
 
-def test_runs_go_on_beside_hooks_that_hang(support, hook, host):
+def test_runs_go_on_beside_hooks_that_hang(support, host, hook):
     runs = [set_up_run(support) for _ in range(DATABASE_THREADS + HOOK_THREADS)]
     assert {ended(run).status for run in runs} == {"succeeded"}
     eventually(lambda: len(hook.called) == HOOK_THREADS)

@@ -14,7 +14,8 @@ from apps.runs.services import RunRequest, create_run
 from apps.runs.states import RunStatus
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import CUT_THE_ENGINE, ended, output, reached, steps
-from tests.integration.runs.world import end_lease, eventually, history, make_agent
+from tests.integration.runs.world import end_lease, history, make_agent
+from tests.waiting import eventually
 
 
 def submit(workspace, script, **definition) -> Run:
@@ -112,7 +113,7 @@ def test_a_process_that_cannot_renew_stops_before_its_lease_ends(support, tools,
     eventually(lambda: toolbox.calls["linger"])
     (worker,) = live_workers()
     with frozen_backend("AND status = 'running' AND cancel_requested_at IS NOT NULL"):
-        eventually(lambda: toolbox.cuts, seconds=10)
+        eventually(lambda: toolbox.cuts, within_s=10)
         worker.refresh_from_db()
         assert toolbox.cuts[0] < worker.expires_at
         assert Run.objects.get(id=run.id).status == "running"

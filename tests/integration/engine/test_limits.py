@@ -10,7 +10,8 @@ from apps.runs.models import Effect, Run
 from apps.runs.services import RunRequest, create_run, resume_run
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, outcome, output, steps
-from tests.integration.runs.world import eventually, make_agent, make_model
+from tests.integration.runs.world import make_agent, make_model
+from tests.waiting import eventually
 
 ENDLESS = {
     "turns": [

@@ -7,7 +7,8 @@ from apps.runs.states import RunStatus
 from apps.tools.registry import _load_once
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, outcome, output, reached, steps, tool_results
-from tests.integration.runs.world import eventually, make_agent
+from tests.integration.runs.world import make_agent
+from tests.waiting import eventually
 
 
 def play(workspace, name: str, *calls: dict, then: str = "{last_tool_result}", **definition) -> Run:

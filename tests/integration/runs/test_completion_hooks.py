@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 
 from apps.runs.hooks import run_finished
 from apps.runs.models import Run
@@ -75,6 +76,21 @@ def test_the_sweeper_calls_again_after_a_failure(support):
         assert (announce_finished(), announced(run)) == (1, True)
         assert announce_finished() == 0
     assert calls == [(run.id, "failed")] * 3
+
+
+def test_the_pauses_between_two_calls_double(support):
+    run, pauses = set_up_run(support), []
+
+    def fails(**_: Any) -> None:
+        raise ValueError("no")
+
+    with receiver(fails):
+        finish(run)
+        for age in (0, 30, 300, 7200):
+            Run.objects.filter(id=run.id).update(finished_at=Now() - timedelta(seconds=age), next_wake_at=None)
+            announce_run(run.id, RunStatus.SUCCEEDED)
+            pauses.append(Run.objects.annotate(pause=F("next_wake_at") - Now()).get(id=run.id).pause.total_seconds())
+    assert pauses == pytest.approx([60, 60, 300, 7200], abs=5)
 
 
 def test_one_failing_receiver_keeps_no_other_from_hearing(support, heard):

@@ -208,7 +208,7 @@ def listed(crowd: dict[str, Any], wanted: RunFilter) -> tuple[str, Any]:
         (RunFilter(agent="idle"), 0),
         (RunFilter(thread_id=new_id()), 0),
         (RunFilter(metadata={"ticket": 4711}), 10),
-        (RunFilter(metadata={"ticket": -1}), 10),
+        (RunFilter(metadata={"ticket": "none has this"}), 10),
         (RunFilter(metadata={"ticket": 4711, "team": 0}), 10),
         (RunFilter(created_after=now()), 700),
         (RunFilter(created_before=now() - timedelta(days=2)), 1000),

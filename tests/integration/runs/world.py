@@ -1,12 +1,11 @@
 """What tests of runs need around them: scripted agents, runs in any state, and the doorbell as the workers hear it."""
 
 import json
-import time
 from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -26,8 +25,6 @@ from apps.runs.services import RunRequest, create_run
 from apps.runs.statements import CLAIM, RECORD_STEP
 from apps.runs.states import EventType, RunStatus, StopReason
 from apps.runs.transitions import Move, apply_move
-
-T = TypeVar("T")
 
 HELLO = [{"text": "Hello."}]
 
@@ -166,14 +163,3 @@ def together(*actions: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(actions)) as pool:
         return list(pool.map(act, actions))
-
-
-def eventually(found: Callable[[], T], seconds: float = 10.0) -> T:
-    """The first truthy answer; fails when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = found()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"nothing within {seconds} s, last {answer!r}"
-        time.sleep(0.02)
