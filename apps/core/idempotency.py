@@ -151,9 +151,13 @@ def _keep(attempt: Attempt, response: HttpResponse) -> None:
     )
 
 
-def _subject(response: HttpResponse) -> Any:
+def _subject(response: HttpResponse) -> uuid.UUID | None:
     data = response.data if isinstance(response, Response) else None
-    return data.get("id") if isinstance(data, dict) else None
+    named = data.get("id") if isinstance(data, dict) else None
+    try:
+        return uuid.UUID(str(named)) if named else None
+    except ValueError:
+        return None  # an API key's public id, say
 
 
 def _headers(response: HttpResponse) -> dict[str, str]:

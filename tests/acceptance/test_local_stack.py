@@ -87,6 +87,7 @@ def stack(startable: Stack) -> Stack:
 
 def test_every_declared_process_runs_and_the_doctor_is_content(stack: Stack) -> None:
     eventually(lambda: len(stack.pids()) == len(PROCESSES), within_s=60)
+    await_postgres(stack.database_url(), 60)
     doctor = stack.command("doctor", "--json")
     verdicts = {finding["part"]: finding["verdict"] for finding in json.loads(doctor.stdout)["findings"]}
     assert {process.name for process in PROCESSES} <= set(verdicts)

@@ -26,7 +26,7 @@ def reached(run: Run, *statuses: RunStatus, seconds: float = 20.0) -> Run:
         return run if run.status in statuses else None
 
     try:
-        found = eventually(look, seconds)
+        found = eventually(look, within_s=seconds)
     except AssertionError:
         raise AssertionError(f"{run.status} {run.error_detail}, events {events(run)}") from None
     assert found is not None
