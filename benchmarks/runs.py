@@ -27,11 +27,13 @@ OLD_RUNS_BATCH = 50_000
 OLD_RUNS = """
 WITH old AS (
     INSERT INTO runs_run (id, workspace_id, agent_id, agent_version_id, status, stop_reason, error_code, error_detail,
-        attempt, crashes, lease_epoch, streaming, input, attachments, output, limits, metadata, context_versions,
-        event_seq, step_count, model_calls, input_tokens, output_tokens, cost_usd, created_by_kind, request_id,
+        attempt, crashes, lease_epoch, streaming, held, quarantined, api_key_id, input, attachments, output, limits,
+        metadata, context_versions, event_seq, step_count, model_calls, input_tokens, output_tokens, cost_usd,
+        created_by_kind, request_id,
         started_at, finished_at, announced_at)
     SELECT uuidv7(interval '-30 days'), version.workspace_id, version.agent_id, version.id, 'succeeded', 'completed',
-        '', '', 1, 0, 1, false, '"go"', '[]', '"42"', '{}', '{}', '{}', 5, 3, 2, 20, 20, 0, '', '',
+        '', '', 1, 0, 1, false, false, false, '00000000-0000-0000-0000-000000000000', '"go"', '[]', '"42"', '{}',
+        '{}', '{}', 5, 3, 2, 20, 20, 0, '', '',
         now(), now(), now()
     FROM agents_agentversion AS version, generate_series(1, %(count)s)
     RETURNING id

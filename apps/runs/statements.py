@@ -7,8 +7,8 @@ SELECT … WHERE epoch` would take no lock, and a zombie's row could land after 
 
 from typing import Final
 
-MAX_CRASHES: Final = 3
-"""Workers lost in a row, without a new step, after which a run is given up as poison."""
+QUARANTINE_AFTER: Final = 2
+"""Workers lost in a row, without a new step, after which a run is executed alone: one lost then is its own fault."""
 
 LONGEST_LIFE: Final = 10 * 366 * 86_400
 """Seconds; a longer one would not fit into an interval, and the claim of every run would stumble over it."""
@@ -19,20 +19,81 @@ _TELL: Final = """
         SELECT id, event_seq, {type}, {step_n}, {data} FROM {source}
     )"""
 
-CLAIM: Final = f"""
-WITH runnable AS (
-    SELECT id FROM runs_run
-    WHERE status = 'queued' AND (next_wake_at IS NULL OR next_wake_at <= now())
-      AND EXISTS (SELECT 1 FROM runs_workerprocess WHERE id = %(worker)s AND expires_at > now())
-    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
-), claimed AS (
+_RUNNABLE: Final = "status = 'queued' AND NOT held AND NOT quarantined"
+
+_NEXT_RUN: Final = f"""
+WITH RECURSIVE turn (lap, workspace_id) AS (
+    SELECT -1, %(after)s::uuid
+    UNION ALL
+    SELECT following.lap, following.workspace_id FROM turn CROSS JOIN LATERAL (
+        (SELECT greatest(turn.lap, 0) AS lap, workspace_id FROM runs_run
+         WHERE {_RUNNABLE} AND workspace_id > turn.workspace_id AND (turn.lap < 1 OR workspace_id <= %(after)s)
+         ORDER BY workspace_id LIMIT 1)
+        UNION ALL
+        (SELECT 1, workspace_id FROM runs_run
+         WHERE {_RUNNABLE} AND turn.lap < 1 AND workspace_id <= %(after)s
+         ORDER BY workspace_id LIMIT 1)
+        ORDER BY lap LIMIT 1
+    ) AS following
+), runnable AS (
+    SELECT oldest.* FROM turn CROSS JOIN LATERAL (
+        WITH RECURSIVE lane (agent_id, api_key_id) AS (
+            (SELECT agent_id, api_key_id FROM runs_run
+             WHERE {_RUNNABLE} AND workspace_id = turn.workspace_id
+             ORDER BY agent_id, api_key_id LIMIT 1)
+            UNION ALL
+            SELECT following.* FROM lane CROSS JOIN LATERAL (
+                SELECT agent_id, api_key_id FROM runs_run
+                WHERE {_RUNNABLE} AND workspace_id = turn.workspace_id
+                  AND (agent_id, api_key_id) > (lane.agent_id, lane.api_key_id)
+                ORDER BY agent_id, api_key_id LIMIT 1
+            ) AS following
+        )
+        SELECT head.* FROM lane CROSS JOIN LATERAL (
+            SELECT id, workspace_id, agent_id, api_key_id FROM runs_run
+            WHERE {_RUNNABLE} AND workspace_id = turn.workspace_id
+              AND agent_id = lane.agent_id AND api_key_id = lane.api_key_id
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+        ) AS head
+        WHERE NOT EXISTS (
+            SELECT FROM runs_cap AS cap
+            WHERE cap.workspace_id = turn.workspace_id
+              AND cap.subject_id IN (turn.workspace_id, lane.agent_id, lane.api_key_id)
+              AND NOT EXISTS (SELECT FROM runs_slot WHERE cap_id = cap.id AND run_id IS NULL AND n <= cap.slots)
+        )
+        ORDER BY head.id LIMIT 1
+    ) AS oldest
+    WHERE turn.lap >= 0 AND EXISTS (SELECT FROM runs_workerprocess WHERE id = %(worker)s AND expires_at > now())
+    LIMIT 1
+), wanted AS (
+    SELECT cap.id, cap.slots FROM runnable JOIN runs_cap AS cap
+      ON cap.workspace_id = runnable.workspace_id
+     AND cap.subject_id IN (runnable.workspace_id, runnable.agent_id, runnable.api_key_id)
+), free AS (
+    SELECT place.id FROM wanted CROSS JOIN LATERAL (
+        SELECT id FROM runs_slot WHERE cap_id = wanted.id AND run_id IS NULL AND n <= wanted.slots
+        ORDER BY n LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) AS place
+), chosen AS (
+    SELECT id FROM runnable WHERE (SELECT count(*) FROM free) = (SELECT count(*) FROM wanted)
+), taken AS (
+    UPDATE runs_slot SET run_id = chosen.id FROM free, chosen WHERE runs_slot.id = free.id
+)"""
+"""Round robin over workspaces, beginning behind the one served last; in it the oldest run whose caps have room.
+
+Each workspace and each lane (agent and API key) that has runnable runs costs one index probe, however many runs wait in
+it. A cap is enforced by its rows: whoever locks a free one has it, so that racing claims cannot pass it.
+"""
+
+_CLAIM: Final = f"""
+, claimed AS (
     UPDATE runs_run AS run
     SET status = 'running', worker_id = %(worker)s, lease_epoch = lease_epoch + 1, attempt = attempt + 1,
         started_at = coalesce(started_at, now()), event_seq = event_seq + 1, next_wake_at = NULL,
         deadline_at = coalesce(
             deadline_at, now() + make_interval(secs => least((limits ->> 'seconds')::float8, {LONGEST_LIFE}))
         )
-    FROM runnable WHERE run.id = runnable.id
+    FROM chosen WHERE run.id = chosen.id
     RETURNING run.*
 ), {
     _TELL.format(
@@ -43,15 +104,29 @@ WITH runnable AS (
     )
 }
 SELECT id, workspace_id, agent_version_id, thread_id, lease_epoch, attempt, streaming, input, attachments, limits,
-       context_versions, step_count, model_calls, input_tokens, output_tokens, cost_usd, event_seq,
+       context_versions, step_count, model_calls, input_tokens, output_tokens, cost_usd, event_seq, quarantined,
        cancel_requested_at IS NOT NULL AS cancel_requested,
        extract(epoch FROM deadline_at - now())::float8 AS seconds_left
 FROM claimed"""
 
+CLAIM: Final = _NEXT_RUN + _CLAIM
+
+CLAIM_QUARANTINED: Final = (
+    """
+WITH chosen AS (
+    SELECT id FROM runs_run
+    WHERE status = 'queued' AND NOT held AND quarantined
+      AND EXISTS (SELECT FROM runs_workerprocess WHERE id = %(worker)s AND expires_at > now())
+    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+)"""
+    + _CLAIM
+)
+"""The oldest suspect, whatever the caps: there is one process for them, and it runs one at a time."""
+
 _RECORD: Final = f"""
 WITH fenced AS (
     UPDATE runs_run
-    SET step_count = step_count + 1, event_seq = event_seq + 1, crashes = 0,
+    SET step_count = step_count + 1, event_seq = event_seq + 1, crashes = 0, quarantined = false,
         model_calls = model_calls + %(model_calls)s, input_tokens = input_tokens + %(input_tokens)s,
         output_tokens = output_tokens + %(output_tokens)s, cost_usd = cost_usd + %(cost_usd)s
     WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running'
@@ -89,8 +164,8 @@ WITH fenced AS (
     SELECT id, workspace_id FROM runs_run
     WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' FOR UPDATE
 ), intent AS (
-    INSERT INTO runs_effect (id, workspace_id, run_id, key, tool, state, epoch, digest)
-    SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'intent', %(epoch)s, %(digest)s FROM fenced
+    INSERT INTO runs_effect (id, workspace_id, run_id, key, tool, state, epoch, digest, decided_by_kind, note)
+    SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'intent', %(epoch)s, %(digest)s, '', '' FROM fenced
     ON CONFLICT (run_id, key) DO NOTHING RETURNING id
 )
 SELECT EXISTS (SELECT FROM fenced) AS held,
@@ -102,7 +177,9 @@ WITH moved AS (
     SET status = %(to)s::text, stop_reason = %(reason)s::text, worker_id = NULL,
         error_code = %(error_code)s::text, error_detail = %(error_detail)s::text,
         output = coalesce(%(output)s::bytea, output), messages = coalesce(%(messages)s::bytea, messages),
+        attempt = CASE WHEN status = 'running' AND NOT %(terminal)s::boolean THEN attempt - 1 ELSE attempt END,
         crashes = CASE WHEN status = 'failed' THEN 0 ELSE crashes END,
+        quarantined = quarantined AND status <> 'failed',
         deadline_at = CASE WHEN status = 'failed' THEN NULL ELSE deadline_at END,
         cancel_requested_at = CASE WHEN status = 'failed' THEN NULL ELSE cancel_requested_at END,
         next_wake_at = CASE WHEN status = 'failed' THEN NULL ELSE next_wake_at END,
@@ -110,13 +187,24 @@ WITH moved AS (
         announced_at = CASE WHEN %(terminal)s::boolean AND NOT %(announce)s::boolean THEN now() END,
         queued_at = CASE WHEN %(to)s::text = 'queued' THEN now() ELSE queued_at END
     WHERE id = %(run)s AND status = ANY(%(sources)s::text[]) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
-    RETURNING id, event_seq
+    RETURNING id, event_seq, thread_id
+), vacated AS (
+    UPDATE runs_slot SET run_id = NULL FROM moved WHERE runs_slot.run_id = moved.id
+), next_in_thread AS (
+    UPDATE runs_run AS run SET held = false FROM moved
+    WHERE %(terminal)s::boolean AND run.id = (
+        SELECT id FROM runs_run WHERE thread_id = moved.thread_id AND held ORDER BY id LIMIT 1
+    )
 ), doubted AS (
     UPDATE runs_effect AS effect SET state = 'outcome_unknown'
     FROM moved WHERE effect.run_id = moved.id AND effect.state = 'intent'
 ), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}
 SELECT event_seq FROM moved"""
-"""A call that was intended and has no result when its run leaves the process: nobody knows how it ended."""
+"""Compare-and-swap of the state, with its event. What the run held is given back: places under caps, the thread's turn.
+
+An orderly give-back is no attempt. A call that was intended and has no result when its run leaves the process: nobody
+knows how it ended.
+"""
 
 REQUEST_CANCEL: Final = f"""
 WITH asked AS (
@@ -130,19 +218,24 @@ _FREE: Final = f"""
 ), swept AS (
     UPDATE runs_run AS run
     SET crashes = crashes + 1, worker_id = NULL, event_seq = event_seq + 1, queued_at = now(),
-        status = CASE WHEN crashes + 1 < {MAX_CRASHES} THEN 'queued' ELSE 'failed' END,
-        stop_reason = CASE WHEN crashes + 1 < {MAX_CRASHES} THEN '' ELSE 'poison' END,
-        error_code = CASE WHEN crashes + 1 < {MAX_CRASHES} THEN '' ELSE 'poison' END,
-        error_detail = CASE WHEN crashes + 1 < {MAX_CRASHES} THEN ''
-                            ELSE 'The worker process died ' || (crashes + 1) || ' times without a new step.' END,
-        finished_at = CASE WHEN crashes + 1 < {MAX_CRASHES} THEN NULL ELSE now() END
+        status = CASE WHEN quarantined THEN 'failed' ELSE 'queued' END,
+        stop_reason = CASE WHEN quarantined THEN 'poison' ELSE '' END,
+        error_code = CASE WHEN quarantined THEN 'poison' ELSE '' END,
+        error_detail = CASE WHEN quarantined
+            THEN 'The worker died ' || (crashes + 1) || ' times without a new step, at last with this run alone in it.'
+            ELSE '' END,
+        finished_at = CASE WHEN quarantined THEN now() END,
+        quarantined = quarantined OR crashes + 1 >= {QUARANTINE_AFTER}
     FROM orphan WHERE run.id = orphan.id
-    RETURNING run.id, run.event_seq, run.status, run.crashes
+    RETURNING run.id, run.event_seq, run.status, run.crashes, run.quarantined, run.thread_id
+), vacated AS (
+    UPDATE runs_slot SET run_id = NULL FROM swept WHERE runs_slot.run_id = swept.id
 ), {
     _TELL.format(
         type="CASE status WHEN 'queued' THEN 'run.released' ELSE 'run.failed' END",
         step_n="NULL::int",
-        data="convert_to(json_build_object('cause', 'worker_lost', 'crashes', crashes)::text, 'UTF8')",
+        data="convert_to(json_build_object("
+        "'cause', 'worker_lost', 'crashes', crashes, 'quarantined', quarantined)::text, 'UTF8')",
         source="swept",
     )
 }
@@ -175,8 +268,25 @@ WITH fenced AS (
     SELECT id, workspace_id FROM runs_run
     WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' FOR UPDATE
 )
-INSERT INTO runs_effect AS effect (id, workspace_id, run_id, key, tool, state, epoch, digest, result, settled_at)
-SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'committed', %(epoch)s, %(digest)s, %(result)s, now() FROM fenced
+INSERT INTO runs_effect AS effect
+    (id, workspace_id, run_id, key, tool, state, epoch, digest, result, settled_at, decided_by_kind, note)
+SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'committed', %(epoch)s, %(digest)s, %(result)s, now(), '', ''
+FROM fenced
 ON CONFLICT (run_id, key) DO UPDATE SET state = 'committed', result = excluded.result, settled_at = now()
 WHERE effect.state = 'intent'
 RETURNING id"""
+
+NEXT_IN_THREADS: Final = """
+UPDATE runs_run AS run SET held = false
+WHERE run.id IN (
+    SELECT min(waiting.id::text)::uuid FROM runs_run AS waiting
+    WHERE waiting.held AND (%(thread)s::uuid IS NULL OR waiting.thread_id = %(thread)s)
+      AND NOT EXISTS (
+        SELECT FROM runs_run AS before
+        WHERE before.thread_id = waiting.thread_id AND NOT before.held
+          AND before.status IN ('queued', 'running', 'waiting')
+      )
+    GROUP BY waiting.thread_id LIMIT 500
+)
+RETURNING run.id"""
+"""The first of each thread's runs that wait behind none: a run may be enqueued while the one before it just ends."""

@@ -50,6 +50,10 @@ class EventType(StrEnum):
     FAILED = "run.failed"
     CANCELLED = "run.cancelled"
     CANCEL_REQUESTED = "run.cancel_requested"
+    WAIT_OPENED = "wait.opened"
+    WAIT_DECIDED = "wait.decided"
+    WAIT_RESOLVED = "wait.resolved"
+    EFFECT_RESOLVED = "effect.resolved"
     STEP = "step.recorded"
 
 
@@ -65,3 +69,32 @@ class EffectState(StrEnum):
     FAILED = "failed"
     OUTCOME_UNKNOWN = "outcome_unknown"
     RECONCILED = "reconciled"
+
+
+class WaitKind(StrEnum):
+    APPROVAL = "approval"
+    QUESTION = "question"
+    TIMER = "timer"
+    CHILD = "child"
+    EVENT = "event"
+
+
+class WaitState(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Verdict(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+    ANSWER = "answer"
+
+
+class OnDue(StrEnum):
+    """What happens to a wait that nobody resolved in time."""
+
+    REJECT = "reject"
+    APPROVE = "approve"
+    ESCALATE = "escalate"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from apps.core import canonical
 from apps.runs.limits import Limits, Spent
-from apps.runs.statements import CLAIM
+from apps.runs.statements import CLAIM, CLAIM_QUARANTINED
 from workers.engine.database import EnginePool, fetch_one
 
 
@@ -29,13 +29,24 @@ class ClaimedRun:
     context_versions: dict[str, int]
     event_seq: int
     cancel_requested: bool
+    quarantined: bool
     seconds_left: float | None
 
 
-async def claim_next(pool: EnginePool, worker_id: UUID) -> ClaimedRun | None:
-    """The oldest runnable run, now held by the worker; None when there is none or the worker's lease has ended."""
-    row = await fetch_one(pool, CLAIM, {"worker": worker_id})
-    return None if row is None else _claimed(row)
+class Turns:
+    """Whose turn it is: a process serves one workspace after the other, always the oldest run whose caps have room."""
+
+    def __init__(self, *, quarantine: bool = False) -> None:
+        self._statement = CLAIM_QUARANTINED if quarantine else CLAIM
+        self._served = UUID(int=0)
+
+    async def claim_next(self, pool: EnginePool, worker_id: UUID) -> ClaimedRun | None:
+        """A runnable run, now held by the worker; None when there is none or the worker's lease has ended."""
+        row = await fetch_one(pool, self._statement, {"worker": worker_id, "after": self._served})
+        if row is None:
+            return None
+        self._served = row["workspace_id"]
+        return _claimed(row)
 
 
 def _claimed(row: dict[str, Any]) -> ClaimedRun:
@@ -54,6 +65,7 @@ def _claimed(row: dict[str, Any]) -> ClaimedRun:
         context_versions=row["context_versions"],
         event_seq=row["event_seq"],
         cancel_requested=row["cancel_requested"],
+        quarantined=row["quarantined"],
         seconds_left=row["seconds_left"],
     )
 

@@ -73,7 +73,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
 
     async def _recalled(self, session: Session, unit: Unit) -> object | None:
         """A tool may have committed its effect and its result before the process died: then it is not run again."""
-        if unit.kind != StepKind.TOOL or session.run.attempt == 1:
+        if unit.kind != StepKind.TOOL or session.run.epoch == 1:
             return None
         left = await session.journal.recall(unit)
         if left is None:

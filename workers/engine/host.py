@@ -16,7 +16,7 @@ import uvloop
 from django.conf import settings
 from redis.asyncio import Redis
 
-from workers.engine.claim import ClaimedRun, claim_next
+from workers.engine.claim import ClaimedRun, Turns
 from workers.engine.database import AWAY, EnginePool, new_pool
 from workers.engine.lag import LagMeter
 from workers.engine.lease import Lease, Listener
@@ -99,6 +99,7 @@ class Host:
         self._publisher = Publisher(redis)
         self._hooks = DatabaseThreads(HOOK_THREADS)
         self._slices = Slices(self._pool, self._publisher, self._threads, self._hooks)
+        self._turns = Turns()
         self._pace = asyncio.Lock()
         self._background = [
             self._loop.create_task(self._publisher.run(), name="publisher"),
@@ -132,7 +133,7 @@ class Host:
             worker_id = self._lease.worker_id
             if self._draining or worker_id is None or len(self._running) >= self._slots:
                 return None
-            run = await claim_next(self._pool, worker_id)
+            run = await self._turns.claim_next(self._pool, worker_id)
             if run is None:
                 return None
             task = self._begin(run)

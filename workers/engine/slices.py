@@ -117,7 +117,7 @@ class Slices:
         if run.cancel_requested:
             raise CancelSeen
         built = await self._built(run)
-        recorded = await self._store.recorded(run.id) if run.attempt > 1 else ()
+        recorded = await self._store.recorded(run.id) if run.epoch > 1 else ()
         session = self._session(run, built, recorded)
         result = await self._result(built.agent, session, await self._prompt(run), await self._history(run))
         messages = JSON_CODEC.dump(list[ModelMessage], result.new_messages()) if run.thread_id else None

@@ -1,7 +1,28 @@
 """Threads, runs and everything a run leaves behind."""
 
+from apps.runs.models.batch import Batch
+from apps.runs.models.cap import Cap, Slot
 from apps.runs.models.journal import Effect, Event, Step
-from apps.runs.models.run import Run, Thread
+from apps.runs.models.run import NO_KEY, RUNNABLE, Run, Thread
+from apps.runs.models.schedule import Schedule
+from apps.runs.models.snapshot import Snapshot
+from apps.runs.models.wait import Decision, Wait
 from apps.runs.models.worker import WorkerProcess
 
-__all__ = ["Effect", "Event", "Run", "Step", "Thread", "WorkerProcess"]
+__all__ = [
+    "NO_KEY",
+    "RUNNABLE",
+    "Batch",
+    "Cap",
+    "Decision",
+    "Effect",
+    "Event",
+    "Run",
+    "Schedule",
+    "Slot",
+    "Snapshot",
+    "Step",
+    "Thread",
+    "Wait",
+    "WorkerProcess",
+]

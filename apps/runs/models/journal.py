@@ -71,7 +71,11 @@ class Effect(WorkspaceModel):
     epoch = models.IntegerField()
     digest = models.BinaryField()
     result = models.BinaryField(null=True)
+    late_result = models.BinaryField(null=True, help_text="What a process brought that had lost the run by then.")
     settled_at = models.DateTimeField(null=True)
+    decided_by_kind = models.CharField(max_length=20, blank=True, default="")
+    decided_by_id = models.UUIDField(null=True)
+    note = models.TextField(blank=True, default="")
 
     class Meta:
         ordering = ["-id"]

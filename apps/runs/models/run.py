@@ -1,12 +1,21 @@
 """A conversation and one agent's work in it."""
 
+from uuid import UUID
+
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
 from apps.accounts.models import WorkspaceModel
 from apps.agents.models import Agent, AgentVersion
+from apps.runs.models.batch import Batch
+from apps.runs.models.schedule import Schedule
 from apps.runs.states import ACTIVE, TERMINAL, RunStatus, StopReason
+
+NO_KEY = UUID(int=0)
+"""The API key of a run that none asked for: the lanes of the queue compare keys, which NULL would not allow."""
+
+RUNNABLE = models.Q(status=RunStatus.QUEUED, held=False, quarantined=False)
 
 
 class Thread(WorkspaceModel):
@@ -28,7 +37,8 @@ class Run(WorkspaceModel):
 
     The row is narrow and hot: every recorded step updates its counters under the row's lock. `input`, `output` and
     `messages` are JSON bytes, because jsonb refuses NUL and lone surrogates. `lease_epoch` fences writers: only the
-    process that got the present epoch from its claim may record.
+    process that got the present epoch from its claim may record. `held` runs wait behind another run of their thread;
+    `quarantined` ones are taken only by the process that runs one at a time.
 
     No index may be for running runs alone: when the statistics know of few, the planner would walk it to find the one
     that a statement names by its id.
@@ -37,6 +47,19 @@ class Run(WorkspaceModel):
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs")
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
     thread = models.ForeignKey(Thread, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children", db_index=False
+    )
+    batch = models.ForeignKey(
+        Batch, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs", db_index=False
+    )
+    schedule = models.ForeignKey(
+        Schedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs", db_index=False
+    )
+    rerun_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="reruns", db_index=False
+    )
+    rerun_from = models.IntegerField(null=True, blank=True, help_text="The original's first step that is run anew.")
 
     status = models.CharField(max_length=12, choices=[(s, s) for s in RunStatus], default=RunStatus.QUEUED)
     stop_reason = models.CharField(max_length=20, choices=[(s, s) for s in StopReason], blank=True, default="")
@@ -48,6 +71,8 @@ class Run(WorkspaceModel):
     lease_epoch = models.IntegerField(default=0)
     worker_id = models.UUIDField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    held = models.BooleanField(default=False, help_text="Behind another run of its thread.")
+    quarantined = models.BooleanField(default=False, help_text="After repeated crashes: executed alone.")
     next_wake_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField(null=True, blank=True)
 
@@ -69,6 +94,7 @@ class Run(WorkspaceModel):
 
     created_by_kind = models.CharField(max_length=20, blank=True, default="")
     created_by_id = models.UUIDField(null=True, blank=True)
+    api_key_id = models.UUIDField(default=NO_KEY, editable=False)
     request_id = models.CharField(max_length=128, blank=True, default="")
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
@@ -82,7 +108,19 @@ class Run(WorkspaceModel):
             models.Index(fields=["workspace", "status", "-id"], name="run_by_status"),
             models.Index(fields=["agent", "-id"], name="run_of_agent"),
             models.Index(fields=["thread", "-id"], name="run_of_thread", condition=models.Q(thread__isnull=False)),
-            models.Index(fields=["id"], name="run_runnable", condition=models.Q(status=RunStatus.QUEUED)),
+            models.Index(fields=["workspace", "agent", "api_key_id", "id"], name="run_runnable", condition=RUNNABLE),
+            models.Index(
+                fields=["id"],
+                name="run_quarantined",
+                condition=models.Q(status=RunStatus.QUEUED, held=False, quarantined=True),
+            ),
+            models.Index(fields=["thread", "id"], name="run_held_back", condition=models.Q(held=True)),
+            models.Index(fields=["parent"], name="run_of_parent", condition=models.Q(parent__isnull=False)),
+            models.Index(fields=["batch", "status"], name="run_of_batch", condition=models.Q(batch__isnull=False)),
+            models.Index(
+                fields=["schedule", "-id"], name="run_of_schedule", condition=models.Q(schedule__isnull=False)
+            ),
+            models.Index(fields=["rerun_of"], name="run_of_original", condition=models.Q(rerun_of__isnull=False)),
             models.Index(fields=["worker_id"], name="run_held", condition=models.Q(worker_id__isnull=False)),
             models.Index(
                 fields=["finished_at"],
@@ -100,7 +138,7 @@ class Run(WorkspaceModel):
             models.UniqueConstraint(
                 fields=["thread"],
                 name="one_active_run_per_thread",
-                condition=models.Q(status__in=sorted(ACTIVE), thread__isnull=False),
+                condition=models.Q(status__in=sorted(ACTIVE), thread__isnull=False, held=False),
             ),
         ]
 

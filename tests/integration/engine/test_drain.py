@@ -25,12 +25,12 @@ def test_it_works(support, hosts, settings):
     run = reached(submit(support), RunStatus.RUNNING)
     first.drain()
     reached(run, RunStatus.QUEUED)
-    assert (run.crashes, run.attempt, run.worker_id, run.stop_reason) == (0, 1, None, "")
+    assert (run.crashes, run.attempt, run.worker_id, run.stop_reason) == (0, 0, None, "")
     assert events(run)[-1] == ("run.released", {"cause": "drain"})
     hosts.stop(first)
     hosts.start()
     reached(run, RunStatus.RUNNING)
-    assert (run.attempt, run.crashes) == (2, 0)
+    assert (run.attempt, run.crashes) == (1, 0)
 
 
 def test_nothing_is_taken_while_draining(support, hosts):
@@ -71,7 +71,7 @@ def test_a_stop_gives_back_at_once(support, hosts):
     began = time.monotonic()
     hosts.stop(host)
     assert time.monotonic() - began < 5
-    assert set(Run.objects.values_list("status", "crashes", "attempt")) == {("queued", 0, 1)}
+    assert set(Run.objects.values_list("status", "crashes", "attempt")) == {("queued", 0, 0)}
     assert {run_history for run in runs if (run_history := history(run.id)[-1])} == {"run.released"}
 
 

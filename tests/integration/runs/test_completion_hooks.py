@@ -14,8 +14,9 @@ from apps.runs.hooks import run_finished
 from apps.runs.models import Run
 from apps.runs.services import cancel_run, resume_run
 from apps.runs.services.announce import announce_run
+from apps.runs.statements import CLAIM, CLAIM_QUARANTINED
 from apps.runs.states import RunStatus
-from tests.integration.runs.world import claim, end_lease, finish, make_worker, set_up_run
+from tests.integration.runs.world import claim, end_lease, finish, make_worker, one, set_up_run
 from workers.ops.sweeping import announce_finished, sweep_runs
 
 
@@ -160,9 +161,9 @@ def test_a_queued_run_that_is_cancelled_is_announced_by_the_sweeper(support, hea
 
 def test_a_poisoned_run_is_announced_by_the_sweeper(support, heard):
     run = set_up_run(support)
-    for _ in range(3):
+    for statement in (CLAIM, CLAIM, CLAIM_QUARANTINED):
         worker = make_worker()
-        assert claim(worker) is not None
+        assert one(statement, {"worker": worker, "after": UUID(int=0)}) is not None
         end_lease(worker)
         sweep_runs()
     assert Run.objects.get(id=run.id).stop_reason == "poison"

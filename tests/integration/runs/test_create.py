@@ -11,7 +11,7 @@ from apps.core import canonical
 from apps.core.ids import new_id
 from apps.runs.exceptions import InvalidRunInput
 from apps.runs.limits import Limits
-from apps.runs.models import Event, Run
+from apps.runs.models import NO_KEY, Event, Run
 from apps.runs.services import Origin, RunRequest, create_run
 from apps.runs.states import RunStatus
 from tests.integration.runs.world import counts, make_agent, publish
@@ -33,6 +33,14 @@ def test_it_works(support, alice):
         "agent_id": version.agent_id,
         "agent_version_id": version.id,
         "thread_id": None,
+        "parent_id": None,
+        "batch_id": None,
+        "schedule_id": None,
+        "rerun_of_id": None,
+        "rerun_from": None,
+        "held": False,
+        "quarantined": False,
+        "api_key_id": NO_KEY,
         "status": "queued",
         "stop_reason": "",
         "error_code": "",

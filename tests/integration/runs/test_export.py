@@ -86,6 +86,9 @@ def test_every_column_of_the_run_is_there_or_known_to_be_internal(support):
         "event_seq",
         "announced_at",
         "workspace_id",
+        "held",
+        "quarantined",
+        "api_key_id",
     }
     renamed = {
         "agent_id": "agent",
@@ -105,6 +108,11 @@ def test_every_column_of_the_run_is_there_or_known_to_be_internal(support):
         "created_by_id",
         "request_id",
         "queued_at",
+        "parent_id",
+        "batch_id",
+        "schedule_id",
+        "rerun_of_id",
+        "rerun_from",
     }
 
 

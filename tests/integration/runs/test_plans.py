@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
@@ -43,12 +44,12 @@ _OLD = """
 INSERT INTO runs_run (id, created_at, workspace_id, agent_id, agent_version_id, status, stop_reason, error_code,
     error_detail, attempt, crashes, lease_epoch, streaming, input, attachments, limits, metadata, context_versions,
     event_seq, step_count, model_calls, input_tokens, output_tokens, cost_usd, created_by_kind, request_id, queued_at,
-    started_at, finished_at, announced_at)
+    started_at, finished_at, announced_at, held, quarantined, api_key_id)
 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
     at, %(workspace)s, %(agent)s, %(version)s,
     (ARRAY['succeeded', 'failed', 'cancelled'])[1 + n %% 3], 'completed', '', '', 1, 0, 1, false,
     '\\x2278220a', '[]', '{}', jsonb_build_object('ticket', n, 'team', n %% 7), '{}', 4, 1, 1, 3, 4, 0, 'user', '', at,
-    at, at, at
+    at, at, at, false, false, '00000000-0000-0000-0000-000000000000'
 FROM generate_series(1, %(many)s) AS n, LATERAL (SELECT now() - make_interval(secs => %(many)s - n)) AS moment (at)"""
 _STEPS = """
 INSERT INTO runs_step (run_id, n, key, kind, name, tool_call_id, epoch, digest, result, error_code, started_at,
@@ -56,8 +57,8 @@ INSERT INTO runs_step (run_id, n, key, kind, name, tool_call_id, epoch, digest, 
 SELECT id, 1, '1/x/0', 'model', 'script', '', 1, '\\x00', '\\x00', '', created_at, 3, 4, 0 FROM runs_run
 ORDER BY id LIMIT %(some)s"""
 _EFFECTS = """
-INSERT INTO runs_effect (id, created_at, workspace_id, run_id, key, tool, state, epoch, digest)
-SELECT id, created_at, workspace_id, id, '1/x/0', 't', 'committed', 1, '\\x00' FROM runs_run
+INSERT INTO runs_effect (id, created_at, workspace_id, run_id, key, tool, state, epoch, digest, decided_by_kind, note)
+SELECT id, created_at, workspace_id, id, '1/x/0', 't', 'committed', 1, '\\x00', '', '' FROM runs_run
 ORDER BY id LIMIT %(some)s"""
 _EVENTS = """
 INSERT INTO runs_event (run_id, seq, type, data)
@@ -140,7 +141,7 @@ def hot_statements(crowd: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     effect = unit | {"id": new_id(), "tool": "t", "digest": b""}
     move = Move(run_id=held, to=RunStatus.SUCCEEDED, event=EventType.SUCCEEDED, epoch=1, output=b"1")
     return {
-        "claim": (CLAIM, {"worker": crowd["worker"]}),
+        "claim": (CLAIM, {"worker": crowd["worker"], "after": UUID(int=0)}),
         "record": (RECORD_STEP, step_row(held, 1)),
         "record effect": (RECORD_EFFECT_STEP, step_row(held, 1)),
         "already recorded": (ALREADY_RECORDED, unit),

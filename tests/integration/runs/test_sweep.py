@@ -1,12 +1,14 @@
 """Runs of workers that are no more become runnable again, and one that kills its workers is given up."""
 
+from typing import Any
+
 import pytest
 
 from apps.core import canonical
 from apps.core.ids import new_id
 from apps.runs.models import Event, Run, WorkerProcess
 from apps.runs.services import cancel_run
-from apps.runs.statements import MAX_CRASHES, SWEEP
+from apps.runs.statements import CLAIM_QUARANTINED, QUARANTINE_AFTER, SWEEP
 from apps.runs.states import RunStatus
 from tests.integration.runs.engine_pool import through_the_engine
 from tests.integration.runs.world import (
@@ -46,7 +48,7 @@ def test_it_works(support, send):
     assert (run.status, run.worker_id, run.crashes, run.attempt, run.finished_at) == ("queued", None, 1, 1, None)
     assert history(run.id) == ["run.queued", "run.started", "run.released"]
     data = canonical.load(Event.objects.get(run_id=run.id, seq=3).data)
-    assert data == {"cause": "worker_lost", "crashes": 1}
+    assert data == {"cause": "worker_lost", "crashes": 1, "quarantined": False}
     assert send(SWEEP, {}) is None
 
 
@@ -71,23 +73,51 @@ def test_only_running_runs(support, status):
     assert one(SWEEP) is None
 
 
-def test_a_run_that_kills_its_workers_is_given_up(support):
+def quarantined_run(support) -> Run:
     run = set_up_run(support)
-    for crashes in range(1, MAX_CRASHES):
+    for _ in range(QUARANTINE_AFTER):
         crash(run)
-        assert (Run.objects.get().status, Run.objects.get().crashes) == ("queued", crashes)
-    crash(run)
     run.refresh_from_db()
-    assert (run.status, run.stop_reason, run.error_code, run.crashes) == ("failed", "poison", "poison", MAX_CRASHES)
-    assert run.error_detail == "The worker process died 3 times without a new step."
+    return run
+
+
+def claim_alone() -> dict[str, Any]:
+    claimed = one(CLAIM_QUARANTINED, {"worker": make_worker()})
+    assert claimed is not None
+    return claimed
+
+
+def test_a_run_that_kills_its_workers_is_executed_alone(support):
+    run = quarantined_run(support)
+    assert (run.status, run.crashes, run.quarantined) == ("queued", 2, True)
+    assert claim() is None
+    assert claim_alone()["id"] == run.id
+
+
+def test_one_that_kills_a_worker_of_its_own_is_poison(support):
+    run = quarantined_run(support)
+    worker = make_worker()
+    assert one(CLAIM_QUARANTINED, {"worker": worker}) is not None
+    end_lease(worker)
+    one(SWEEP)
+    run.refresh_from_db()
+    assert (run.status, run.stop_reason, run.error_code, run.crashes) == ("failed", "poison", "poison", 3)
+    assert run.error_detail == "The worker died 3 times without a new step, at last with this run alone in it."
     assert run.finished_at is not None
     assert history(run.id)[-1] == "run.failed"
     assert claim() is None
 
 
+def test_a_step_alone_clears_the_run(support):
+    run = quarantined_run(support)
+    record(run.id, claim_alone()["lease_epoch"])
+    run.refresh_from_db()
+    assert (run.status, run.crashes, run.quarantined) == ("running", 0, False)
+
+
 def test_progress_forgives(support):
     run = set_up_run(support)
-    for n in range(2 * MAX_CRASHES):
+    for n in range(2 * QUARANTINE_AFTER):
         worker = make_worker()
         claimed = claim(worker)
         assert claimed is not None

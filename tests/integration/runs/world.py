@@ -81,7 +81,7 @@ def one(statement: str, parameters: Any = None) -> dict[str, Any] | None:
 
 def claim(worker_id: UUID | None = None) -> dict[str, Any] | None:
     """The next runnable run, as an engine would claim it; by a new worker unless one is named."""
-    return one(CLAIM, {"worker": worker_id or make_worker()})
+    return one(CLAIM, {"worker": worker_id or make_worker(), "after": UUID(int=0)})
 
 
 def step_row(run_id: UUID, epoch: int, key: str = "1/agent__model.request/0", **changes: Any) -> dict[str, Any]:
