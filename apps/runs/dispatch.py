@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from apps.core.dispatch import UNDELIVERED, deliver
+from apps.core.failpoints import hit
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Doorbell:
 
     def ring(self, run_id: UUID) -> bool:
         """Whether a message was sent. Never raises when Redis is away: the workers' pollers find the run."""
+        hit("before_publish")
         if time.monotonic() < self._silent_until:
             return False
         try:

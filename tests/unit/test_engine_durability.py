@@ -130,6 +130,7 @@ def claimed(attempt: int = 1, limits: Limits | None = None) -> ClaimedRun:
         context_versions={},
         event_seq=2,
         cancel_requested=False,
+        quarantined=False,
         seconds_left=None,
     )
 

@@ -18,6 +18,7 @@ from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEven
 from pydantic_ai.tools import RunContext
 
 from apps.core import canonical
+from apps.core.failpoints import hit
 from apps.providers.calls import model_call
 from apps.runs.states import StepKind
 from apps.tools.effects import Effect
@@ -87,6 +88,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         async with session.call():
             if self._is_unsafe(unit):
                 await session.journal.intend(unit)
+                hit("after_intent")
             scratch = Scratch(unit)
             token = current_scratch.set(scratch)
             try:
@@ -94,11 +96,13 @@ class JournalBackend(JournalCallableOperationBackend[None]):
                     payload = await body()
             finally:
                 current_scratch.reset(token)
+            hit("mid_model" if unit.kind == StepKind.MODEL else "after_tool_before_commit")
             return await self._recorded(session, scratch, payload)
 
     async def _recorded(self, session: Session, scratch: Scratch, payload: object) -> object:
         outcome = self._outcome(scratch, payload)
         receipt = await session.journal.record(scratch.unit, outcome)
+        hit("after_commit_before_ack")
         session.settle(receipt, outcome.input_tokens + outcome.output_tokens, outcome.cost_usd)
         return payload
 

@@ -16,6 +16,7 @@ import uvloop
 from django.conf import settings
 from redis.asyncio import Redis
 
+from apps.core.failpoints import hit
 from workers.engine.claim import ClaimedRun, Turns
 from workers.engine.database import AWAY, EnginePool, new_pool
 from workers.engine.lag import LagMeter
@@ -133,9 +134,11 @@ class Host:
             worker_id = self._lease.worker_id
             if self._draining or worker_id is None or len(self._running) >= self._slots:
                 return None
+            hit("before_claim")
             run = await self._turns.claim_next(self._pool, worker_id)
             if run is None:
                 return None
+            hit("after_claim")
             task = self._begin(run)
             await self._breathe()
             return task
@@ -154,6 +157,8 @@ class Host:
         # A run that was given up here may have been claimed again meanwhile, by this very process.
         if self._running.get(run_id) is task:
             del self._running[run_id]
+        if self._draining:
+            hit("mid_drain")
         if not task.cancelled() and task.exception() is not None:
             logger.error("A slice ended with a bug.", exc_info=task.exception())
 

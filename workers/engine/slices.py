@@ -12,6 +12,7 @@ from pydantic_ai.run import AgentRunResult
 from pydantic_ai.usage import UsageLimits
 
 from apps.core import blobs, canonical
+from apps.core.failpoints import hit
 from apps.core.logs import log_fields
 from apps.runs.services.announce import announce_run
 from apps.runs.statements import MOVE
@@ -172,6 +173,7 @@ class Slices:
         if row is None:
             logger.warning("The run was taken over before its outcome was written.", extra={"to": move.to.value})
             return
+        hit("before_publish")
         self._publisher.event(move.run_id, row["event_seq"], urgent=move.to in TERMINAL)
         if move.to in TERMINAL and parameters["announce"]:
             await self._announce(move)
