@@ -27,6 +27,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+WIDE = {"width": 1600, "height": 1000}
 EMAIL, PASSWORD = "root@example.org", "correct horse battery"
 CALCULATION = [
     {"tool_calls": [{"name": "calculator", "args": {"expression": "6 * 7"}}]},
@@ -70,7 +71,7 @@ def client(stack: PrivateStack, spec: dict[str, Any]) -> httpx.Client:
 
 
 def sign_in(stack: PrivateStack, chromium: Browser, **options: Any) -> Page:
-    page = chromium.new_context(base_url=stack.web_url, **options).new_page()
+    page = chromium.new_context(base_url=stack.web_url, **{"viewport": WIDE} | options).new_page()
     page.goto("/admin/")
     page.fill("[name=username]", EMAIL)
     page.fill("[name=password]", PASSWORD)

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from apps.accounts.admin.inlines import UntitledInline
 from apps.accounts.models import Membership, User
 
 
@@ -19,14 +20,13 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]  # the library has no
         fields = ["email"]
 
 
-class MembershipsInline(TabularInline):  # type: ignore[misc]  # the library has no types
+class MembershipsInline(UntitledInline):
     """The workspaces of the person, to look at; they are changed on the workspace's page."""
 
     model = Membership
     fields = ["workspace", "role", "created_at"]
     readonly_fields = fields
     extra = 0
-    hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

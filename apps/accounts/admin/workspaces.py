@@ -6,11 +6,11 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from apps.accounts import services
 from apps.accounts.admin.base import CefAdmin
+from apps.accounts.admin.inlines import UntitledInline
 from apps.accounts.models import Membership, Workspace
 from apps.accounts.permissions import Role
 
@@ -28,14 +28,13 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
         self.fields["user"].disabled = self.instance.user_id is not None
 
 
-class MembersInline(TabularInline):  # type: ignore[misc]  # the library has no types
+class MembersInline(UntitledInline):
     """People only; service accounts have a page of their own."""
 
     model = Membership
     form = MembershipForm
     autocomplete_fields = ["user"]
     extra = 0
-    hide_title = True
     verbose_name = "member"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
