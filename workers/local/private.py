@@ -102,10 +102,12 @@ class PrivateStack:
         self.spawn("live", "uvicorn", *arguments, "config.asgi:application")
         wait_for(lambda: _answers(f"{self.live_url}/healthz"), "live", self._log("live"))
 
-    def start_runs(self, name: str = "runs", *, slots: int = 100) -> subprocess.Popen[bytes]:
+    def start_runs(
+        self, name: str = "runs", *, slots: int = 100, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """A process that executes runs. It works when it has claimed something; nothing is awaited here."""
         flags = ("--disable-prefetch", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
-        return self._worker(name, "runs", "-P", "threads", "-c", str(slots), *flags)
+        return self._worker(name, "runs", "-P", "threads", "-c", str(slots), *flags, env=env)
 
     def start_batch(self, name: str = "batch") -> subprocess.Popen[bytes]:
         """A process that executes batch work, in two children."""
@@ -117,13 +119,15 @@ class PrivateStack:
         """A process for housekeeping."""
         return self._worker(name, "ops", "-P", "threads", "-c", "4", "--without-mingle", "--without-gossip")
 
-    def spawn(self, name: str, module: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `python -m module …` under a name; its output goes to the name's log."""
+    def spawn(
+        self, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start `python -m module …` under a name, with variables of its own; its output goes to the name's log."""
         with self._log(name).open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
-                env=self.environment(),
+                env=self.environment() | dict(env or {}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,
@@ -181,8 +185,10 @@ class PrivateStack:
             raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def _worker(self, name: str, queue: str, *flags: str) -> subprocess.Popen[bytes]:
-        return self.spawn(name, "celery", "-A", "config", "worker", "-Q", queue, "-n", f"{name}@%h", *flags)
+    def _worker(
+        self, name: str, queue: str, *flags: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        return self.spawn(name, "celery", "-A", "config", "worker", "-Q", queue, "-n", f"{name}@%h", *flags, env=env)
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
