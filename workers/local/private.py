@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -142,7 +143,8 @@ class PrivateStack:
     def kill(self, name: str) -> None:
         """SIGKILL to the process and its children, as an OOM killer or a power cut would."""
         process = self._processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def terminate(self, name: str, *, within_s: float = 40.0) -> int:
