@@ -81,9 +81,9 @@ class PrivateStack:
         self.manage("migrate", "--verbosity", "0", settings="config.settings.owner")
         return self
 
-    def seed(self, spec: Mapping[str, Any]) -> str:
-        """A workspace with a scripted agent (see seeding.py); the text of its API key."""
-        printed = self._run("-m", "workers.local.seeding", text=json.dumps(spec))
+    def seed(self, spec: Mapping[str, Any], *, module: str = "workers.local.seeding") -> str:
+        """A workspace with a scripted agent (see seeding.py), or what another module makes; its API key's text."""
+        printed = self._run("-m", module, text=json.dumps(spec))
         return str(json.loads(printed.splitlines()[-1])["api_key"])
 
     def manage(self, *arguments: str, settings: str = "config.settings.test") -> str:
