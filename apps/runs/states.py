@@ -21,6 +21,8 @@ class StopReason(StrEnum):
     REPLAY_MISMATCH = "replay_mismatch"
     OUTCOME_UNKNOWN = "outcome_unknown"
     CANCELLED_BY = "cancelled_by"
+    INTERRUPTED = "interrupted"
+    ROLLED_BACK = "rolled_back"
     ERROR = "error"
 
 
@@ -36,6 +38,15 @@ SOURCES: Final[dict[RunStatus, frozenset[RunStatus]]] = {
     RunStatus.FAILED: frozenset({RunStatus.RUNNING, RunStatus.QUEUED}),
     RunStatus.CANCELLED: frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING}),
 }
+
+
+class Strategy(StrEnum):
+    """What a new run of a thread does about those before it that have not ended."""
+
+    REJECT = "reject"
+    ENQUEUE = "enqueue"
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
 
 
 class EventType(StrEnum):
@@ -54,6 +65,7 @@ class EventType(StrEnum):
     WAIT_DECIDED = "wait.decided"
     WAIT_RESOLVED = "wait.resolved"
     EFFECT_RESOLVED = "effect.resolved"
+    STEP_STARTED = "step.started"
     STEP = "step.recorded"
 
 

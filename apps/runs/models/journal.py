@@ -1,6 +1,7 @@
 """What a run did: steps recorded once, events in order, and the effects of its tools."""
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.accounts.models import WorkspaceModel
@@ -62,14 +63,21 @@ class Event(models.Model):
 
 
 class Effect(WorkspaceModel):
-    """The ledger of tool calls that change the world: the intent is committed before the call."""
+    """The ledger of tool calls that change the world: the intent is committed before the call.
+
+    `intent_id` tells one try of a call from the next, so that a repeat of the statement knows its own. `result` is what
+    is known without the call's step: what the tool left with its own writes, or what a person or a check found out; the
+    result of a call that came back is in its step.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects")
     key = models.CharField(max_length=300)
     tool = models.CharField(max_length=200)
     state = models.CharField(max_length=16, choices=[(s, s) for s in EffectState], default=EffectState.INTENT)
     epoch = models.IntegerField()
+    intent_id = models.UUIDField(null=True)
     digest = models.BinaryField()
+    arguments = models.BinaryField(null=True)
     result = models.BinaryField(null=True)
     late_result = models.BinaryField(null=True, help_text="What a process brought that had lost the run by then.")
     settled_at = models.DateTimeField(null=True)
@@ -80,6 +88,13 @@ class Effect(WorkspaceModel):
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["run", "key"], name="effect_of_one_step")]
+        indexes = [
+            models.Index(
+                fields=["workspace", "-id"],
+                name="effect_undecided",
+                condition=Q(state=EffectState.OUTCOME_UNKNOWN, decided_by_kind=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tool} ({self.state})"
