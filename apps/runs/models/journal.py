@@ -92,7 +92,7 @@ class Effect(WorkspaceModel):
             models.Index(
                 fields=["workspace", "-id"],
                 name="effect_undecided",
-                condition=Q(state=EffectState.OUTCOME_UNKNOWN, decided_by_kind=""),
+                condition=Q(state=EffectState.OUTCOME_UNKNOWN, settled_at__isnull=True),
             ),
         ]
 
