@@ -8,6 +8,7 @@ class Permission(StrEnum):
 
     RUNS_READ = "runs:read"
     RUNS_WRITE = "runs:write"
+    WAITS_DECIDE = "waits:decide"
     THREADS_READ = "threads:read"
     THREADS_WRITE = "threads:write"
     AGENTS_READ = "agents:read"
@@ -42,7 +43,12 @@ class Role(StrEnum):
 
 
 _READ = frozenset(permission for permission in Permission if permission.endswith(":read"))
-_OPERATE = _READ | {Permission.RUNS_WRITE, Permission.THREADS_WRITE, Permission.KEYS_MANAGE}
+_OPERATE = _READ | {
+    Permission.RUNS_WRITE,
+    Permission.WAITS_DECIDE,
+    Permission.THREADS_WRITE,
+    Permission.KEYS_MANAGE,
+}
 _BUILD = _OPERATE | {
     Permission.AGENTS_WRITE,
     Permission.TOOLS_WRITE,
@@ -65,3 +71,8 @@ STAFF_PERMISSIONS = frozenset({Permission.PLATFORM_OPERATE})
 
 # What no API key may do, whatever its scopes say: a stolen key must not make itself at home.
 KEY_SCOPES = frozenset(Permission) - STAFF_PERMISSIONS - {Permission.KEYS_MANAGE, Permission.MEMBERS_MANAGE}
+
+
+def roles_with(permission: Permission) -> frozenset[Role]:
+    """The roles that may do this."""
+    return frozenset(role for role, granted in ROLE_PERMISSIONS.items() if permission in granted)

@@ -92,6 +92,12 @@ def service_account_membership(principal: Principal, account_id: uuid.UUID) -> M
     return get_visible(accounts, principal, pk=account_id).membership
 
 
+def member_with_email(workspace_id: uuid.UUID, email: str) -> uuid.UUID | None:
+    """The user of this e-mail, if they are a member of the workspace."""
+    members = Membership.objects.filter(workspace_id=workspace_id, user__email=email.strip().lower())
+    return members.values_list("user_id", flat=True).first()
+
+
 def account_name(account: User | Principal) -> str:
     """What to call the account: a person's e-mail, a service account's name."""
     if isinstance(account, User):

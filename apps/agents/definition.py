@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from apps.agents.exceptions import InvalidAgentDefinition
 from apps.core.exceptions import Fault
+from apps.tools.approval import ApprovalPolicy
 from apps.tools.definitions import BoundTool
 
 MAX_INSTRUCTIONS: Final = 200_000
@@ -35,6 +36,7 @@ class ToolUse(_Value):
     name: str = Field(max_length=64)
     version: str | None = Field(None, max_length=40)
     config: dict[str, JsonValue] = Field(default_factory=dict)
+    approval: ApprovalPolicy | None = Field(None, description="Whose consent a call needs; null is nobody's.")
 
 
 class MountUse(_Value):

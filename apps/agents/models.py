@@ -89,11 +89,12 @@ class AgentVersion(ImmutableModel):
 
 
 class ToolBinding(ImmutableModel):
-    """A tool that a version may use, with its configuration (allowed hosts, say)."""
+    """A tool that a version may use, with its configuration (allowed hosts, say) and whose consent a call needs."""
 
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.CASCADE, related_name="tool_bindings")
     tool_version = models.ForeignKey("tools.ToolVersion", on_delete=models.PROTECT, related_name="bindings")
     config: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict, blank=True)
+    approval: "models.JSONField[dict[str, Any] | None, dict[str, Any] | None]" = models.JSONField(null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

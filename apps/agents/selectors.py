@@ -18,6 +18,7 @@ from apps.agents.definition import (
 )
 from apps.agents.exceptions import AgentArchived, AgentNotFound, AgentVersionNotFound
 from apps.agents.models import Access, Agent, AgentLabel, AgentVersion, ContextMount, ToolBinding
+from apps.tools.approval import ApprovalPolicy
 from apps.tools.definitions import BoundTool
 from apps.tools.effects import Effect
 
@@ -99,7 +100,7 @@ def definition_of(version: AgentVersion) -> AgentDefinition:
 
 def _tool_use(binding: ToolBinding) -> ToolUse:
     row = binding.tool_version
-    return ToolUse(name=row.tool.name, version=row.version, config=binding.config)
+    return ToolUse(name=row.tool.name, version=row.version, config=binding.config, approval=_approval(binding))
 
 
 def _mount_use(mount: ContextMount) -> MountUse:
@@ -144,7 +145,12 @@ def _bound(binding: ToolBinding) -> BoundTool:
         input_schema=row.input_schema,
         effect=Effect(row.effect),
         config=binding.config,
+        approval=_approval(binding),
     )
+
+
+def _approval(binding: ToolBinding) -> ApprovalPolicy | None:
+    return None if binding.approval is None else ApprovalPolicy.model_validate(binding.approval)
 
 
 def _not_found(agents: QuerySet[Agent], slug: str, point: str | None) -> AgentNotFound | AgentVersionNotFound:

@@ -3,7 +3,7 @@
 CefError
 ├── NotFound: ToolNotFound
 ├── Conflict: ToolConflict, ToolDefinitionChanged
-├── InvalidInput: InvalidSchema, InvalidToolDefinition
+├── InvalidInput: InvalidSchema, InvalidToolDefinition, InvalidCondition
 └── ToolFailed                a call did not give a result; the model is told the message
     ├── ToolInputInvalid      the model can correct its arguments
     ├── ToolOutputInvalid     the tool broke its own contract
@@ -45,6 +45,12 @@ class InvalidToolDefinition(InvalidInput):
     """A tool's declaration breaks a rule."""
 
     code = "tool_definition_invalid"
+
+
+class InvalidCondition(InvalidInput):
+    """This is not a condition over a tool's arguments."""
+
+    code = "condition_invalid"
 
 
 class ToolFailed(CefError):

@@ -5,7 +5,7 @@ from typing import Any, Final
 from django import forms
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget
 
-from apps.agents.definition import AgentDefinition, MountUse, RunLimits, ToolUse, read_definition
+from apps.agents.definition import AgentDefinition, MountUse, RunLimits, read_definition
 from apps.agents.models import AgentVersion
 from apps.core.exceptions import Fault
 
@@ -76,7 +76,11 @@ def initial_rows(definition: AgentDefinition | None, versions: Any, contexts: An
     by_path = {context.path: context.pk for context in contexts}
     return {
         "tool_bindings": [
-            {"tool_version": by_label.get(f"{use.name}@{use.version}"), "config": use.config}
+            {
+                "tool_version": by_label.get(f"{use.name}@{use.version}"),
+                "config": use.config,
+                "approval": use.approval.model_dump(mode="json", exclude_defaults=True) if use.approval else None,
+            }
             for use in definition.tools
         ],
         "mounts": [{**use.model_dump(), "context": by_path.get(use.context)} for use in definition.mounts],
@@ -87,9 +91,10 @@ def _is_filled(row: Any) -> bool:
     return bool(row.cleaned_data) and not row.cleaned_data.get("DELETE")
 
 
-def _tool(row: dict[str, Any]) -> ToolUse:
+def _tool(row: dict[str, Any]) -> dict[str, Any]:
     version = row["tool_version"]
-    return ToolUse(name=version.tool.name, version=version.version, config=row.get("config") or {})
+    use = {"name": version.tool.name, "version": version.version, "config": row.get("config") or {}}
+    return use | {"approval": row.get("approval") or None}
 
 
 def _mount(row: dict[str, Any]) -> MountUse:

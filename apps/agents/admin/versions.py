@@ -47,7 +47,7 @@ class ToolsInline(PartInline):
     """The tools that the agent may call."""
 
     model = ToolBinding
-    fields = ["tool_version", "config"]
+    fields = ["tool_version", "config", "approval"]
     verbose_name_plural = "tools"
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from pydantic import BaseModel
 
+from apps.accounts.selectors import member_with_email
 from apps.agents.definition import AgentDefinition, Author, MountUse, ToolUse
 from apps.agents.exceptions import InvalidAgentDefinition
 from apps.agents.models import Agent, AgentVersion, ContextMount, ToolBinding
@@ -19,7 +20,8 @@ from apps.core.canonical import digest
 from apps.core.exceptions import Fault, NotFound
 from apps.providers.models import LanguageModel
 from apps.providers.selectors import model_by_name
-from apps.tools.exceptions import InvalidSchema, ToolNotFound
+from apps.tools.approval import ApprovalPolicy
+from apps.tools.exceptions import InvalidCondition, InvalidSchema, ToolNotFound
 from apps.tools.models import ToolVersion
 from apps.tools.schemas import check_schema, compile_validator, faults
 from apps.tools.selectors import tool_version
@@ -106,7 +108,20 @@ def _check_tools(workspace_id: uuid.UUID, definition: AgentDefinition, checked: 
             checked.refuse(pointer, "tool_unavailable", f"The tool {row} is unavailable: {row.unavailable_reason}")
         for fault in faults(compile_validator(row.config_schema), use.config):
             checked.refuse(f"{pointer}/config{fault.pointer}", "config_invalid", fault.detail)
+        if use.approval is not None:
+            _check_approval(workspace_id, use.approval, row, f"{pointer}/approval", checked)
         checked.tools.append((row, use))
+
+
+def _check_approval(
+    workspace_id: uuid.UUID, policy: ApprovalPolicy, row: ToolVersion, pointer: str, checked: _Checked
+) -> None:
+    try:
+        policy.check(row.input_schema)
+    except InvalidCondition as error:
+        checked.refuse(f"{pointer}/when", error.code, error.message)
+    if policy.assignee is not None and member_with_email(workspace_id, policy.assignee) is None:
+        checked.refuse(f"{pointer}/assignee", "member_not_found", f"{policy.assignee} is no member of this workspace.")
 
 
 def _check_mounts(workspace_id: uuid.UUID, definition: AgentDefinition, checked: _Checked) -> None:
@@ -146,12 +161,16 @@ def _canonical(definition: AgentDefinition, checked: _Checked) -> dict[str, Any]
         "instructions": definition.instructions,
         "settings": _stored(definition.settings),
         "output_schema": None if schema is None else json.dumps(schema),
-        "tools": [{"tool": str(row.pk), "config": use.config} for row, use in checked.tools],
+        "tools": [{"tool": str(row.pk), "config": use.config} | _consent(use) for row, use in checked.tools],
         "mounts": [{**use.model_dump(mode="json"), "context": str(row.pk)} for row, use in checked.mounts],
         "limits": _stored(definition.limits),
         "streaming": definition.streaming,
         "context_budget_tokens": definition.context_budget_tokens,
     }
+
+
+def _consent(use: ToolUse) -> dict[str, Any]:
+    return {} if use.approval is None else {"approval": use.approval.model_dump(mode="json")}
 
 
 def _stored(value: BaseModel) -> dict[str, Any]:
@@ -178,7 +197,7 @@ def _insert(
     )
     owner = {"workspace_id": agent.workspace_id, "agent_version": version}
     ToolBinding.objects.bulk_create(
-        ToolBinding(**owner, tool_version=row, config=use.config, position=position)
+        ToolBinding(**owner, **_consent(use), tool_version=row, config=use.config, position=position)
         for position, (row, use) in enumerate(checked.tools)
     )
     ContextMount.objects.bulk_create(

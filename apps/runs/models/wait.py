@@ -13,8 +13,9 @@ from apps.runs.states import OnDue, Verdict, WaitKind, WaitState
 class Wait(WorkspaceModel):
     """One deferred tool call of a run: an approval, a question, a timer, a child run, or an event from outside.
 
-    `digest` is the SHA-256 of the tool's name and exact arguments: a decision about others is refused. The run goes on
-    when all waits of its turn are resolved. `result` is JSON bytes: what the call returns, or why it was denied.
+    `arguments` are as the model gave them. `digest` is the SHA-256 of the tool's name and of the arguments that are to
+    be decided on, which somebody may have edited: a decision about others is refused. The run goes on when all waits of
+    its turn are resolved. `result` is JSON bytes, an `apps.runs.waiting.Result`.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="waits")
@@ -43,7 +44,7 @@ class Wait(WorkspaceModel):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "tool_call_id"], name="wait_of_one_call"),
+            models.UniqueConstraint(fields=["run", "run_step", "tool_call_id", "kind"], name="wait_of_one_call"),
             models.UniqueConstraint(
                 fields=["token_digest"], name="wait_token_once", condition=Q(token_digest__isnull=False)
             ),
@@ -51,6 +52,7 @@ class Wait(WorkspaceModel):
         indexes = [
             models.Index(fields=["workspace", "kind", "-id"], name="wait_inbox", condition=Q(state=WaitState.OPEN)),
             models.Index(fields=["due_at"], name="wait_due", condition=Q(state=WaitState.OPEN, due_at__isnull=False)),
+            models.Index(fields=["id"], name="wait_for_child", condition=Q(state=WaitState.OPEN, kind=WaitKind.CHILD)),
         ]
 
     def __str__(self) -> str:
@@ -58,10 +60,14 @@ class Wait(WorkspaceModel):
 
 
 class Decision(IdentifiedModel):
-    """One person's word on an approval or a question; never changed."""
+    """One person's word on an approval or a question; never changed.
+
+    `digest` says which arguments it is about: an approval of others, before somebody edited them, no longer counts.
+    """
 
     wait = models.ForeignKey(Wait, on_delete=models.CASCADE, related_name="decisions")
     verdict = models.CharField(max_length=10, choices=[(v, v) for v in Verdict])
+    digest = models.BinaryField(max_length=32)
     arguments = models.BinaryField(null=True, help_text="JSON bytes: the call's arguments as edited by who approved.")
     note = models.TextField(blank=True, default="")
     decided_by_kind = models.CharField(max_length=20)
@@ -71,7 +77,9 @@ class Decision(IdentifiedModel):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["wait", "decided_by_kind", "decided_by_id"], name="one_word_each"),
+            models.UniqueConstraint(
+                fields=["wait", "decided_by_kind", "decided_by_id", "digest"], name="one_word_each"
+            ),
         ]
 
     def __str__(self) -> str:

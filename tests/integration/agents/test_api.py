@@ -56,7 +56,7 @@ def test_from_nothing_to_production(client: APIClient, bob: Membership) -> None:
             "instructions": "Be kind.",
             "settings": {},
             "output_schema": None,
-            "tools": [{"name": "calculator", "version": "1.0.0", "config": {}}],
+            "tools": [{"name": "calculator", "version": "1.0.0", "config": {}, "approval": None}],
             "mounts": [],
             "limits": {"steps": 50, "tokens": None, "usd": None, "seconds": None},
             "streaming": False,

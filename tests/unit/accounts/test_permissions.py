@@ -11,6 +11,7 @@ EVERYONE = {OWNER, ADMIN, BUILDER, OPERATOR, VIEWER}
 TABLE = {
     "runs:read": EVERYONE,
     "runs:write": EVERYONE - {VIEWER},
+    "waits:decide": EVERYONE - {VIEWER},
     "threads:read": EVERYONE,
     "threads:write": EVERYONE - {VIEWER},
     "agents:read": EVERYONE,
