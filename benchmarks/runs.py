@@ -30,11 +30,11 @@ WITH old AS (
         attempt, crashes, lease_epoch, streaming, held, quarantined, api_key_id, input, attachments, output, limits,
         metadata, context_versions, event_seq, step_count, model_calls, input_tokens, output_tokens, cost_usd,
         created_by_kind, request_id,
-        started_at, finished_at, announced_at)
+        started_at, finished_at, announced_at, account_ids)
     SELECT uuidv7(interval '-30 days'), version.workspace_id, version.agent_id, version.id, 'succeeded', 'completed',
         '', '', 1, 0, 1, false, false, false, '00000000-0000-0000-0000-000000000000', '"go"', '[]', '"42"', '{}',
         '{}', '{}', 5, 3, 2, 20, 20, 0, '', '',
-        now(), now(), now()
+        now(), now(), now(), '{}'
     FROM agents_agentversion AS version, generate_series(1, %(count)s)
     RETURNING id
 ), steps AS (

@@ -47,6 +47,14 @@ class Client:
         """The answer's JSON. Raises ApiError and Unreachable."""
         return _json(self._post(path, body or {}))
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a PUT, which may be sent again."""
+        return _json(self.send("PUT", API + path, json=body))
+
+    def delete(self, path: str) -> None:
+        """Deletes; an answer without a body."""
+        self.send("DELETE", API + path)
+
     def rows(self, path: str, params: Mapping[str, Any], count: int | None) -> Iterator[dict[str, Any]]:
         """The rows of a list, at most `count`, fetched page by page as they are consumed."""
         cursor = None

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.agents import agents
+from cli.budget import budget
 from cli.client import cli_version
 from cli.contexts import contexts
 from cli.doctor import doctor
@@ -40,5 +41,5 @@ def cli(ctx: click.Context, profile: str | None) -> None:
     ctx.obj = Session(profile)
 
 
-for command in (run, runs, agents, contexts, doctor):
+for command in (run, runs, agents, contexts, doctor, budget):
     cli.add_command(command)

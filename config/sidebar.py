@@ -35,6 +35,7 @@ GROUPS: Final = {
         Room("Ingest jobs", "upload_file", "contexts.IngestJob"),
         Room("Workers", "memory", "runs.WorkerProcess"),
         Room("Effects", "bolt", "runs.Effect"),
+        Room("Budgets", "savings", "runs.Budget"),
     ),
     "Build": (
         Room("Agents", "smart_toy", "agents.Agent"),

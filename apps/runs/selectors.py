@@ -1,5 +1,6 @@
 """Reading runs: lists without payloads, and one run with everything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,8 @@ from django.db.models import F, Q, QuerySet
 
 from apps.agents.models import Agent
 from apps.core import canonical
+from apps.core.ids import first_id
+from apps.runs import payloads
 from apps.runs.exceptions import RunNotFound, StepNotFound
 from apps.runs.models import Effect, Event, Run, Step
 
@@ -69,19 +72,13 @@ class RunFilter:
         if self.thread_id is not None:
             condition &= Q(thread_id=self.thread_id)
         if self.created_after is not None:
-            condition &= Q(created_at__gte=self.created_after, id__gte=_first_id(self.created_after, -CLOCK_SLACK_MS))
+            condition &= Q(created_at__gte=self.created_after, id__gte=first_id(self.created_after, -CLOCK_SLACK_MS))
         if self.created_before is not None:
-            condition &= Q(created_at__lt=self.created_before, id__lt=_first_id(self.created_before, CLOCK_SLACK_MS))
+            condition &= Q(created_at__lt=self.created_before, id__lt=first_id(self.created_before, CLOCK_SLACK_MS))
         if self.metadata:
             # The index holds no empty metadata, and PostgreSQL does not conclude that by itself.
             condition &= Q(metadata__contains=self.metadata) & ~Q(metadata={})
         return condition
-
-
-def _first_id(moment: datetime, shift_ms: int) -> UUID:
-    """The lowest UUIDv7 of the shifted moment's millisecond: ids begin with their time, and lists go by id."""
-    milliseconds = min(max(int(moment.timestamp() * 1000) + shift_ms, 0), 2**48 - 1)
-    return UUID(int=milliseconds << 80)
 
 
 def get_run(workspace_id: UUID, run_id: UUID) -> Run:
@@ -119,13 +116,14 @@ def run_json(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_detail(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
-    """One run with its input and output, JSON-ready; one query. Raises RunNotFound."""
+    """One run with its input and output, JSON-ready; one query, and one more for large ones. Raises RunNotFound."""
     row = _named(Run.objects.filter(workspace_id=workspace_id, id=run_id), *SUMMARY, *DETAIL).first()
     if row is None:
         raise RunNotFound
+    asked, answered = payloads.load_many(workspace_id, [row["input"], row["output"]])
     return run_json(row) | {
-        "input": canonical.load(row["input"]),
-        "output": canonical.load(row["output"]) if row["output"] is not None else None,
+        "input": asked,
+        "output": answered,
         "attachments": row["attachments"],
         "limits": row["limits"],
         "streaming": row["streaming"],
@@ -189,10 +187,11 @@ def step_json(row: dict[str, Any]) -> dict[str, Any]:
 
 def step_detail(run_id: UUID, n: int) -> dict[str, Any]:
     """One step with what it was asked and what it answered. Raises StepNotFound."""
-    row = steps_of(run_id).filter(n=n).values(*_STEP_DETAIL).first()
+    row = steps_of(run_id).filter(n=n).values(*_STEP_DETAIL, "run__workspace_id").first()
     if row is None:
         raise StepNotFound
-    return step_json(row) | {"request": _loaded(row["request"]), "result": _loaded(row["result"])}
+    request, result = payloads.load_many(row["run__workspace_id"], [row["request"], row["result"]])
+    return step_json(row) | {"request": request, "result": result}
 
 
 _STEP_DETAIL: Final = (
@@ -218,9 +217,9 @@ def run_export(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
     steps = Step.objects.filter(run_id=run_id).order_by("n").values(*_STEP_DETAIL, "key", "manifest")
     effects = Effect.objects.filter(run_id=run_id).order_by("id").values("key", "tool", "state", "settled_at", "result")
     return detail | {
-        "steps": [_exported_step(row) for row in steps],
+        "steps": [_exported_step(workspace_id, row) for row in steps],
         "events": [event_json(event) for event in events_of(run_id)],
-        "effects": [row | {"result": _loaded(row["result"])} for row in effects],
+        "effects": [row | _loaded(workspace_id, row, "result") for row in effects],
     }
 
 
@@ -232,13 +231,12 @@ def _named(runs: QuerySet[Run], *columns: str) -> "QuerySet[Run, Any]":
     return rows
 
 
-def _exported_step(row: dict[str, Any]) -> dict[str, Any]:
-    payloads = {name: _loaded(row[name]) for name in ("request", "result", "manifest")}
-    return step_json(row) | {"key": row["key"]} | payloads
+def _exported_step(workspace_id: UUID, row: dict[str, Any]) -> dict[str, Any]:
+    return step_json(row) | {"key": row["key"]} | _loaded(workspace_id, row, "request", "result", "manifest")
 
 
-def _loaded(data: bytes | memoryview | None) -> Any:
-    return None if data is None else canonical.load(data)
+def _loaded(workspace_id: UUID, row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return dict(zip(names, payloads.load_many(workspace_id, [row[name] for name in names]), strict=True))
 
 
 def _usage(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ SELECT … WHERE epoch` would take no lock, and a zombie's row could land after 
 
 from typing import Final
 
+from apps.runs.budget_statements import SETTLED
+
 QUARANTINE_AFTER: Final = 2
 """Workers lost in a row, without a new step, after which a run is executed alone: one lost then is its own fault."""
 
@@ -106,7 +108,8 @@ _CLAIM: Final = f"""
 SELECT id, workspace_id, agent_version_id, thread_id, lease_epoch, attempt, streaming, input, attachments, limits,
        context_versions, step_count, model_calls, input_tokens, output_tokens, cost_usd, event_seq, quarantined,
        cancel_requested_at IS NOT NULL AS cancel_requested,
-       extract(epoch FROM deadline_at - now())::float8 AS seconds_left
+       extract(epoch FROM deadline_at - now())::float8 AS seconds_left, account_ids,
+       EXISTS (SELECT FROM runs_budget WHERE runs_budget.workspace_id = claimed.workspace_id) AS budgeted
 FROM claimed"""
 
 CLAIM: Final = _NEXT_RUN + _CLAIM
@@ -148,11 +151,17 @@ RECORD_STEP: Final = _RECORD + _RECEIPT
 RECORD_EFFECT_STEP: Final = (
     _RECORD
     + """, settled AS (
-    UPDATE runs_effect AS effect SET state = 'committed', result = %(result)s, settled_at = now()
+    UPDATE runs_effect AS effect
+    SET state = CASE effect.state WHEN 'reconciled' THEN 'reconciled' ELSE %(effect)s::text END,
+        settled_at = coalesce(effect.settled_at, now()),
+        decided_by_kind = CASE WHEN %(checked)s::boolean THEN 'check' ELSE effect.decided_by_kind END
     FROM fenced WHERE effect.run_id = fenced.id AND effect.key = %(key)s
 )"""
     + _RECEIPT
 )
+"""The step with the end of its line in the ledger; what a person found out stays told as that."""
+
+RECORD_BUDGETED_STEP: Final = _RECORD + SETTLED + _RECEIPT
 
 ALREADY_RECORDED: Final = """
 SELECT run.step_count, run.event_seq, run.cancel_requested_at IS NOT NULL AS cancel_requested
@@ -162,19 +171,35 @@ WHERE run.id = %(run)s AND run.lease_epoch = %(epoch)s AND step.epoch = %(epoch)
 INTEND: Final = """
 WITH fenced AS (
     SELECT id, workspace_id FROM runs_run
-    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' FOR UPDATE
+    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' AND cancel_requested_at IS NULL FOR UPDATE
 ), intent AS (
-    INSERT INTO runs_effect (id, workspace_id, run_id, key, tool, state, epoch, digest, decided_by_kind, note)
-    SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'intent', %(epoch)s, %(digest)s, '', '' FROM fenced
-    ON CONFLICT (run_id, key) DO NOTHING RETURNING id
+    INSERT INTO runs_effect AS effect
+        (id, workspace_id, run_id, key, tool, state, epoch, intent_id, digest, arguments, decided_by_kind, note)
+    SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'intent', %(epoch)s, %(id)s, %(digest)s, %(arguments)s, '', ''
+    FROM fenced
+    ON CONFLICT (run_id, key) DO UPDATE
+    SET state = 'intent', epoch = excluded.epoch, intent_id = excluded.intent_id, settled_at = NULL,
+        decided_by_kind = CASE WHEN %(again)s::boolean THEN 'check' ELSE effect.decided_by_kind END
+    WHERE effect.state = 'failed' OR (%(again)s::boolean AND effect.state IN ('intent', 'outcome_unknown'))
+    RETURNING id
 )
 SELECT EXISTS (SELECT FROM fenced) AS held,
-       EXISTS (SELECT FROM intent) OR EXISTS (SELECT FROM runs_effect WHERE id = %(id)s) AS inserted"""
+       EXISTS (SELECT FROM intent) OR EXISTS (
+           SELECT FROM runs_effect
+           WHERE run_id = %(run)s AND key = %(key)s AND intent_id = %(id)s AND state = 'intent'
+       ) AS inserted"""
+"""The intent of a call, once: a second is written only over one that certainly did not happen.
+
+A person's word makes it `failed`; `again` says that the tool's own check just found so. A repeat of this statement, sent
+because its commit was not answered, finds its own intent.
+"""
 
 MOVE: Final = f"""
 WITH moved AS (
     UPDATE runs_run
-    SET status = %(to)s::text, stop_reason = %(reason)s::text, worker_id = NULL,
+    SET status = %(to)s::text, worker_id = NULL, held = held AND NOT %(terminal)s::boolean,
+        stop_reason = CASE WHEN %(to)s::text = 'cancelled' AND cancel_reason <> '' THEN cancel_reason
+                           ELSE %(reason)s::text END,
         error_code = %(error_code)s::text, error_detail = %(error_detail)s::text,
         output = coalesce(%(output)s::bytea, output), messages = coalesce(%(messages)s::bytea, messages),
         attempt = CASE WHEN status = 'running' AND NOT %(terminal)s::boolean THEN attempt - 1 ELSE attempt END,
@@ -182,6 +207,7 @@ WITH moved AS (
         quarantined = quarantined AND status <> 'failed',
         deadline_at = CASE WHEN status = 'failed' THEN NULL ELSE deadline_at END,
         cancel_requested_at = CASE WHEN status = 'failed' THEN NULL ELSE cancel_requested_at END,
+        cancel_reason = CASE WHEN status = 'failed' THEN '' ELSE cancel_reason END,
         next_wake_at = CASE WHEN status = 'failed' THEN NULL ELSE next_wake_at END,
         event_seq = event_seq + 1, finished_at = CASE WHEN %(terminal)s::boolean THEN now() END,
         announced_at = CASE WHEN %(terminal)s::boolean AND NOT %(announce)s::boolean THEN now() END,
@@ -191,15 +217,20 @@ WITH moved AS (
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM moved WHERE runs_slot.run_id = moved.id
 ), next_in_thread AS (
-    UPDATE runs_run AS run SET held = false FROM moved
-    WHERE %(terminal)s::boolean AND run.id = (
-        SELECT id FROM runs_run WHERE thread_id = moved.thread_id AND held ORDER BY id LIMIT 1
+    UPDATE runs_run AS run SET held = false, queued_at = now() FROM moved
+    WHERE %(terminal)s::boolean AND run.held AND run.id = (
+        SELECT id FROM runs_run WHERE thread_id = moved.thread_id AND held AND id <> moved.id ORDER BY id LIMIT 1
+    ) AND NOT EXISTS (
+        SELECT FROM runs_run AS before
+        WHERE before.thread_id = moved.thread_id AND before.id <> moved.id AND NOT before.held
+          AND before.status IN ('queued', 'running', 'waiting')
     )
+    RETURNING run.id
 ), doubted AS (
     UPDATE runs_effect AS effect SET state = 'outcome_unknown'
     FROM moved WHERE effect.run_id = moved.id AND effect.state = 'intent'
 ), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}
-SELECT event_seq FROM moved"""
+SELECT event_seq, (SELECT id FROM next_in_thread) AS next_id FROM moved"""
 """Compare-and-swap of the state, with its event. What the run held is given back: places under caps, the thread's turn.
 
 An orderly give-back is no attempt. A call that was intended and has no result when its run leaves the process: nobody
@@ -208,8 +239,9 @@ knows how it ended.
 
 REQUEST_CANCEL: Final = f"""
 WITH asked AS (
-    UPDATE runs_run SET cancel_requested_at = now(), event_seq = event_seq + 1
-    WHERE id = %(run)s AND status = 'running' AND cancel_requested_at IS NULL
+    UPDATE runs_run SET cancel_requested_at = now(), cancel_reason = %(reason)s::text, event_seq = event_seq + 1
+    WHERE id = %(run)s AND status = 'running'
+      AND (cancel_requested_at IS NULL OR %(reason)s::text = 'rolled_back' AND cancel_reason <> 'rolled_back')
     RETURNING id, event_seq
 ), {_TELL.format(type="'run.cancel_requested'", step_n="NULL::int", data="%(data)s", source="asked")}
 SELECT event_seq FROM asked"""
@@ -230,6 +262,9 @@ _FREE: Final = f"""
     RETURNING run.id, run.event_seq, run.status, run.crashes, run.quarantined, run.thread_id
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM swept WHERE runs_slot.run_id = swept.id
+), doubted AS (
+    UPDATE runs_effect AS effect SET state = 'outcome_unknown'
+    FROM swept WHERE swept.status = 'failed' AND effect.run_id = swept.id AND effect.state = 'intent'
 ), {
     _TELL.format(
         type="CASE status WHEN 'queued' THEN 'run.released' ELSE 'run.failed' END",
@@ -261,24 +296,52 @@ WITH orphan AS (
 """Of one worker's runs those that it does not execute; only the worker itself can know."""
 
 RECALL: Final = """
-SELECT result FROM runs_effect WHERE run_id = %(run)s AND key = %(key)s AND state = 'committed'"""
+SELECT result FROM runs_effect
+WHERE run_id = %(run)s AND key = %(key)s AND state IN ('committed', 'reconciled') AND result IS NOT NULL"""
+"""What a tool left with its own writes, or a person or a check found out, before the step was recorded."""
+
+TELL_EFFECT: Final = f"""
+WITH counted AS (
+    UPDATE runs_run SET event_seq = event_seq + 1 WHERE id = %(run)s RETURNING id, event_seq
+), {_TELL.format(type="'effect.resolved'", step_n="NULL::int", data="%(data)s", source="counted")}
+SELECT event_seq FROM counted"""
+
+KEEP_LATE: Final = """
+UPDATE runs_effect SET late_result = %(payload)s
+WHERE run_id = %(run)s AND key = %(key)s AND late_result IS NULL
+  AND NOT EXISTS (SELECT FROM runs_step WHERE run_id = %(run)s AND key = %(key)s AND epoch = %(epoch)s)
+RETURNING id"""
+"""What a call brought to a process that had lost its run by then. It touches nothing else, so it needs no fence."""
 
 SETTLE: Final = """
 WITH fenced AS (
     SELECT id, workspace_id FROM runs_run
-    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' FOR UPDATE
+    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' AND cancel_requested_at IS NULL FOR UPDATE
 )
 INSERT INTO runs_effect AS effect
     (id, workspace_id, run_id, key, tool, state, epoch, digest, result, settled_at, decided_by_kind, note)
 SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'committed', %(epoch)s, %(digest)s, %(result)s, now(), '', ''
 FROM fenced
 ON CONFLICT (run_id, key) DO UPDATE SET state = 'committed', result = excluded.result, settled_at = now()
-WHERE effect.state = 'intent'
+WHERE effect.state IN ('intent', 'failed')
 RETURNING id"""
 
+STOPPING: Final = """
+SELECT id FROM runs_run
+WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' AND cancel_requested_at IS NOT NULL"""
+"""Whether an effect was refused because its run is to stop, and not because the run is another's by now.
+
+An effect after the request could be one of a run that is being rolled back, which was asked for because it had none.
+"""
+
+BEFORE_IN_THREAD: Final = """
+SELECT id FROM runs_run
+WHERE thread_id = %(thread)s AND NOT held AND status IN ('queued', 'running', 'waiting') FOR SHARE"""
+"""Waits for a transaction that is just ending this run of the thread, or making it wait."""
+
 NEXT_IN_THREADS: Final = """
-UPDATE runs_run AS run SET held = false
-WHERE run.id IN (
+UPDATE runs_run AS run SET held = false, queued_at = now()
+WHERE run.held AND run.id IN (
     SELECT min(waiting.id::text)::uuid FROM runs_run AS waiting
     WHERE waiting.held AND (%(thread)s::uuid IS NULL OR waiting.thread_id = %(thread)s)
       AND NOT EXISTS (

@@ -31,6 +31,8 @@ class ClaimedRun:
     cancel_requested: bool
     quarantined: bool
     seconds_left: float | None
+    account_ids: list[UUID]
+    budgeted: bool
 
 
 class Turns:
@@ -67,6 +69,8 @@ def _claimed(row: dict[str, Any]) -> ClaimedRun:
         cancel_requested=row["cancel_requested"],
         quarantined=row["quarantined"],
         seconds_left=row["seconds_left"],
+        account_ids=row["account_ids"],
+        budgeted=row["budgeted"],
     )
 
 

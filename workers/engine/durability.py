@@ -1,6 +1,7 @@
 """pydantic-ai's durable execution over our journal: every model and tool call is one fenced, recorded unit."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,8 +23,12 @@ from apps.core.failpoints import hit
 from apps.providers.calls import model_call
 from apps.runs.states import StepKind
 from apps.tools.effects import Effect
+from apps.tools.exceptions import ToolFailed
+from apps.tools.toolset import Check
+from workers.engine.effects import EffectRules
 from workers.engine.journal import Outcome
 from workers.engine.session import Scratch, Session, current_scratch, current_session
+from workers.engine.stops import LeaseLost, OutcomeUnknown
 from workers.engine.units import AGENT_NAME, Unit, identify, is_event, run_step_of
 
 Price = Callable[[dict[str, Any]], Decimal | None]
@@ -42,7 +47,7 @@ SPEC: Final = DurabilityEngineSpec(
 class JournalBackend(JournalCallableOperationBackend[None]):
     """Executes an operation once: looks it up in the run's journal, else runs it and records what came."""
 
-    def __init__(self, effects: dict[str, Effect], price: Price) -> None:
+    def __init__(self, effects: EffectRules, price: Price) -> None:
         super().__init__(
             agent_name=AGENT_NAME, config=RoleBasedOperationConfig(model=None, event=None, capability=None, tool=None)
         )
@@ -73,42 +78,62 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         return payload
 
     async def _recalled(self, session: Session, unit: Unit) -> object | None:
-        """A tool may have committed its effect and its result before the process died: then it is not run again."""
-        if unit.kind != StepKind.TOOL or session.run.epoch == 1:
-            return None
-        left = await session.journal.recall(unit)
-        if left is None:
-            return None
-        payload = {"result": canonical.load(left), "kind": "tool_return"}
-        return await self._recorded(session, Scratch(unit), payload)
+        """A call may have had its effect before the process died, and left its result: then it is not made again."""
+        payload = await self._effects.recalled(session, unit)
+        return None if payload is None else await self._recorded(session, Scratch(unit), payload)
 
     async def _executed(
         self, session: Session, unit: Unit, body: Callable[[], Awaitable[object]], number: int
     ) -> object:
-        async with session.call():
-            if self._is_unsafe(unit):
-                await session.journal.intend(unit)
-                hit("after_intent")
-            scratch = Scratch(unit)
-            token = current_scratch.set(scratch)
-            try:
-                with model_call(deadline=session.deadline, number=number):
-                    payload = await body()
-            finally:
-                current_scratch.reset(token)
-            hit("mid_model" if unit.kind == StepKind.MODEL else "after_tool_before_commit")
-            return await self._recorded(session, scratch, payload)
+        scratch = Scratch(unit)
+        try:
+            async with session.call():
+                payload = await self._intended(session, scratch)
+                if payload is None:
+                    payload = await self._called(session, scratch, body, number)
+                return await self._recorded(session, scratch, payload)
+        except OutcomeUnknown:
+            await session.others_end()
+            raise
+        finally:
+            if scratch.reserved is not None:
+                session.purse.release(scratch.reserved)
+
+    async def _intended(self, session: Session, scratch: Scratch) -> object | None:
+        if not self._effects.is_unsafe(scratch.unit):
+            return None
+        payload = await self._effects.intend(session, scratch)
+        hit("after_intent")
+        return payload
+
+    async def _called(
+        self, session: Session, scratch: Scratch, body: Callable[[], Awaitable[object]], number: int
+    ) -> object:
+        """What the call brought, or what is known of one that ended without saying how. Raises OutcomeUnknown."""
+        token = current_scratch.set(scratch)
+        try:
+            with model_call(deadline=session.deadline, number=number):
+                payload = await body()
+        except ToolFailed as error:
+            if not error.outcome_unknown:
+                raise
+            payload = await self._effects.doubt(session, scratch, error)
+        finally:
+            current_scratch.reset(token)
+        hit("mid_model" if scratch.unit.kind == StepKind.MODEL else "after_tool_before_commit")
+        return payload
 
     async def _recorded(self, session: Session, scratch: Scratch, payload: object) -> object:
         outcome = self._outcome(scratch, payload)
-        receipt = await session.journal.record(scratch.unit, outcome)
+        try:
+            receipt = await session.journal.record(scratch.unit, outcome)
+        except (LeaseLost, asyncio.CancelledError):
+            if outcome.effect is not None:
+                session.journal.keep_late(scratch.unit, canonical.dump(payload))
+            raise
         hit("after_commit_before_ack")
         session.settle(receipt, outcome.input_tokens + outcome.output_tokens, outcome.cost_usd)
         return payload
-
-    def _is_unsafe(self, unit: Unit) -> bool:
-        """A tool that declares nothing is unsafe."""
-        return unit.kind == StepKind.TOOL and self._effects.get(unit.name, Effect.UNSAFE) == Effect.UNSAFE
 
     def _outcome(self, scratch: Scratch, payload: object) -> Outcome:
         tokens_in, tokens_out = _usage(payload) if scratch.unit.kind == StepKind.MODEL else (0, 0)
@@ -132,7 +157,10 @@ class JournalBackend(JournalCallableOperationBackend[None]):
             input_tokens=tokens_in,
             output_tokens=tokens_out,
             cost_usd=cost or Decimal(0),
-            effect=self._is_unsafe(scratch.unit),
+            effect=self._effects.state(scratch, payload),
+            checked=scratch.checked,
+            error_code=scratch.failure.code if scratch.failure else "",
+            reservations=scratch.reserved.ids if scratch.reserved else (),
         )
 
 
@@ -141,9 +169,11 @@ class JournalDurability(BaseDurabilityCapability[Session]):
 
     engine_spec = SPEC
 
-    def __init__(self, effects: dict[str, Effect], price: Price, *, streaming: bool) -> None:
+    def __init__(
+        self, effects: Mapping[str, Effect], price: Price, *, streaming: bool, check: Check | None = None
+    ) -> None:
         super().__init__(name=AGENT_NAME, event_stream_handler=_speak if streaming else None)
-        self._backend = JournalBackend(effects, price)
+        self._backend = JournalBackend(EffectRules(effects, check), price)
 
     @property
     def in_durable_context(self) -> bool:

@@ -22,6 +22,7 @@ from workers.engine.database import AWAY, EnginePool, new_pool
 from workers.engine.lag import LagMeter
 from workers.engine.lease import Lease, Listener
 from workers.engine.publisher import Publisher
+from workers.engine.purse import give_back
 from workers.engine.slices import Slices
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
 from workers.engine.sweeper import Freed, free_abandoned, sweep
@@ -168,6 +169,7 @@ class Host:
             await asyncio.sleep(settings.CEF_POLL_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311
             try:
                 freed = await sweep(self._pool)
+                await give_back(self._pool)
                 if turn % RECONCILE_EVERY == 0:
                     freed += await self._reconcile()
                 for run_id, seq in freed:

@@ -1,5 +1,7 @@
 """A run's journal: what was recorded is returned, what was not is recorded once, under the fence of the lease."""
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,11 +12,22 @@ from psycopg.errors import UniqueViolation
 
 from apps.core import canonical
 from apps.core.ids import new_id
-from apps.runs.statements import ALREADY_RECORDED, INTEND, RECALL, RECORD_EFFECT_STEP, RECORD_STEP
-from apps.runs.states import StepKind
-from workers.engine.database import EnginePool, fetch_all, fetch_one, insist
-from workers.engine.stops import LeaseLost, OutcomeUnknown, ReplayMismatch
+from apps.runs.statements import (
+    ALREADY_RECORDED,
+    INTEND,
+    KEEP_LATE,
+    RECALL,
+    RECORD_BUDGETED_STEP,
+    RECORD_EFFECT_STEP,
+    RECORD_STEP,
+    STOPPING,
+)
+from apps.runs.states import EffectState, StepKind
+from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
+from workers.engine.stops import CancelSeen, LeaseLost, OutcomeUnknown, ReplayMismatch
 from workers.engine.units import Unit
+
+logger = logging.getLogger(__name__)
 
 RECORDED: Final = "SELECT key, digest, result, kind FROM runs_step WHERE run_id = %(run)s ORDER BY n"
 
@@ -45,7 +58,10 @@ class Outcome:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
-    effect: bool = False
+    effect: EffectState | None = None
+    checked: bool = False
+    error_code: str = ""
+    reservations: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +86,16 @@ class Store(Protocol):
         """The result that a tool left in the effect ledger with its own writes, as JSON bytes."""
         ...
 
-    async def intend(self, run_id: UUID, epoch: int, unit: Unit) -> None:
-        """Commit that an unsafe tool is about to be called. Raises OutcomeUnknown when that was done before."""
+    async def intend(self, run_id: UUID, epoch: int, unit: Unit, *, again: bool = False) -> None:
+        """Commit that an unsafe tool is about to be called.
+
+        Raises OutcomeUnknown when that was done before, and neither a person nor (`again`) the tool's own check has
+        found that the call had no effect.
+        """
+        ...
+
+    def keep_late(self, run_id: UUID, epoch: int, key: str, payload: bytes) -> None:
+        """Keep what an unsafe call brought after the run was lost; in the background, as well as it can."""
         ...
 
 
@@ -80,6 +104,7 @@ class PostgresStore:
 
     def __init__(self, pool: EnginePool) -> None:
         self._pool = pool
+        self._late: set[asyncio.Task[None]] = set()
 
     async def recorded(self, run_id: UUID) -> Sequence[Recorded]:
         rows = await insist(lambda: fetch_all(self._pool, RECORDED, {"run": run_id}))
@@ -87,7 +112,7 @@ class PostgresStore:
 
     async def record(self, run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
         parameters = _parameters(run_id, epoch, unit, outcome)
-        statement = RECORD_EFFECT_STEP if outcome.effect else RECORD_STEP
+        statement = _statement(outcome)
         try:
             row = await insist(lambda: fetch_one(self._pool, statement, parameters))
         except UniqueViolation:
@@ -101,14 +126,30 @@ class PostgresStore:
         row = await insist(lambda: fetch_one(self._pool, RECALL, {"run": run_id, "key": key}))
         return None if row is None else row["result"]
 
-    async def intend(self, run_id: UUID, epoch: int, unit: Unit) -> None:
+    async def intend(self, run_id: UUID, epoch: int, unit: Unit, *, again: bool = False) -> None:
         # The same id in every try: an intent whose commit was not answered is recognised as this one.
-        parameters = _intent(run_id, epoch, unit)
+        parameters = _intent(run_id, epoch, unit) | {"again": again}
         row = await insist(lambda: fetch_one(self._pool, INTEND, parameters))
         if row is None or not row["held"]:
-            raise LeaseLost("Another process took the run over.")
+            raise CancelSeen if await self._is_stopping(run_id, epoch) else LeaseLost("Another process took the run.")
         if not row["inserted"]:
             raise OutcomeUnknown(f"The tool {unit.name} was started before and its outcome was not recorded.")
+
+    async def _is_stopping(self, run_id: UUID, epoch: int) -> bool:
+        return await insist(lambda: fetch_one(self._pool, STOPPING, {"run": run_id, "epoch": epoch})) is not None
+
+    def keep_late(self, run_id: UUID, epoch: int, key: str, payload: bytes) -> None:
+        # Not in the slice's own task, which is being cancelled.
+        row = {"run": run_id, "epoch": epoch, "key": key, "payload": payload}
+        task = asyncio.get_running_loop().create_task(self._keep_late(row))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _keep_late(self, row: dict[str, Any]) -> None:
+        try:
+            await insist(lambda: fetch_one(self._pool, KEEP_LATE, row))
+        except AWAY as error:
+            logger.warning("A late result is lost.", extra={"error": str(error)})
 
 
 class Journal:
@@ -138,9 +179,13 @@ class Journal:
         """What the tool left in the effect ledger before an earlier execution died; see Store.recall."""
         return await self._store.recall(self._run_id, unit.key)
 
-    async def intend(self, unit: Unit) -> None:
+    async def intend(self, unit: Unit, *, again: bool = False) -> None:
         """Commit the intent of an unsafe call; see Store.intend."""
-        await self._store.intend(self._run_id, self._epoch, unit)
+        await self._store.intend(self._run_id, self._epoch, unit, again=again)
+
+    def keep_late(self, unit: Unit, payload: bytes) -> None:
+        """Keep the result of a call whose run was lost; see Store.keep_late."""
+        self._store.keep_late(self._run_id, self._epoch, unit.key, payload)
 
     def _require_end(self, unit: Unit) -> None:
         """An unrecorded unit before recorded ones means that the agent's code or configuration has changed."""
@@ -151,6 +196,12 @@ class Journal:
             raise ReplayMismatch(f"The journal has no {unit.key}, and has later steps.")
 
 
+def _statement(outcome: Outcome) -> str:
+    if outcome.effect:
+        return RECORD_EFFECT_STEP
+    return RECORD_BUDGETED_STEP if outcome.reservations else RECORD_STEP
+
+
 def _intent(run_id: UUID, epoch: int, unit: Unit) -> dict[str, Any]:
     return {
         "id": new_id(),
@@ -159,6 +210,7 @@ def _intent(run_id: UUID, epoch: int, unit: Unit) -> dict[str, Any]:
         "key": unit.key,
         "tool": unit.name[:200],
         "digest": unit.digest,
+        "arguments": None if unit.arguments is None else canonical.dump(unit.arguments),
     }
 
 
@@ -174,7 +226,9 @@ def _parameters(run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> dict[
         "request": None if unit.arguments is None else canonical.dump(unit.arguments),
         "result": outcome.result,
         "manifest": outcome.manifest,
-        "error_code": "",
+        "error_code": outcome.error_code[:60],
+        "effect": outcome.effect.value if outcome.effect else None,
+        "checked": outcome.checked,
         "seconds": outcome.seconds,
         "first_token_ms": outcome.first_token_ms,
         "model_calls": 1 if unit.kind == StepKind.MODEL else 0,
@@ -182,4 +236,5 @@ def _parameters(run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> dict[
         "output_tokens": outcome.output_tokens,
         "cost_usd": outcome.cost_usd,
         "event": canonical.dump(outcome.event),
+        "reservations": list(outcome.reservations),
     }

@@ -15,10 +15,12 @@ from apps.contexts.assembly.manifest import Manifest
 from apps.core import canonical
 from apps.runs.limits import Spent, exhausted
 from apps.tools.definitions import MountRef, ToolCall
+from apps.tools.exceptions import ToolFailed
 from workers.engine.claim import ClaimedRun
 from workers.engine.journal import Journal, Receipt
 from workers.engine.ledger import DatabaseLedger
 from workers.engine.publisher import Publisher
+from workers.engine.purse import Purse, Reserved
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained
 from workers.engine.threads import DatabaseThreads
 from workers.engine.units import Unit
@@ -33,6 +35,13 @@ class Scratch:
     first_token: float | None = None
     manifest: bytes | None = None
     sources: list[dict[str, str]] = field(default_factory=list)
+    reserved: Reserved | None = None
+    failure: ToolFailed | None = None
+    checked: bool = False
+
+    def fail(self, error: ToolFailed) -> None:
+        """Note why a tool's call has no result."""
+        self.failure = error
 
     @property
     def seconds(self) -> float:
@@ -58,6 +67,7 @@ class Surroundings:
 
     publisher: Publisher
     threads: DatabaseThreads
+    purse: Purse
     leaving: Callable[[], bool]
 
 
@@ -66,14 +76,25 @@ class Session:
 
     def __init__(self, run: ClaimedRun, bundle: AgentBundle, journal: Journal, around: Surroundings) -> None:
         self.run, self.bundle, self.journal, self.threads = run, bundle, journal, around.threads
-        self._publisher, self._leaving = around.publisher, around.leaving
+        self._publisher, self._leaving, self.purse = around.publisher, around.leaving, around.purse
         self.deadline = None if run.seconds_left is None else time.monotonic() + run.seconds_left
         self.model_calls = 0
         self.mounts = tuple(_mount(mount, run.context_versions) for mount in bundle.mounts)
         self.manifest: Manifest | None = None
         self._spent, self._calls = run.spent, 0
         self._quiet = asyncio.Event()
+        self._speaking: list[str] = []
         self._ordinals: Counter[tuple[int, str]] = Counter()
+
+    @property
+    def spent(self) -> Spent:
+        """What the recorded steps of this run have used."""
+        return self._spent
+
+    @property
+    def unfinished(self) -> str:
+        """What the model has said since the last recorded step."""
+        return "".join(self._speaking)
 
     def ordinal(self, run_step: int, name: str) -> int:
         """How many operations of this name the step has asked for before."""
@@ -92,7 +113,7 @@ class Session:
             raise Drained
         refusal = exhausted(self.run.limits, replace(self._spent, steps=self._spent.steps + self._calls))
         if refusal is not None:
-            await self._others_end()
+            await self.others_end()
             raise BudgetExceeded(refusal)
         self._calls += 1
         try:
@@ -101,7 +122,8 @@ class Session:
             self._calls -= 1
             self._quiet.set()
 
-    async def _others_end(self) -> None:
+    async def others_end(self) -> None:
+        """Wait until no call is under way: one that was cut off would have an unknown outcome."""
         while self._calls:
             self._quiet.clear()
             await self._quiet.wait()
@@ -113,6 +135,7 @@ class Session:
         """
         self._spent = Spent(steps=receipt.n, tokens=self._spent.tokens + tokens, usd=self._spent.usd + usd)
         self._publisher.event(self.run.id, receipt.event_seq)
+        self._speaking.clear()
         if receipt.cancel_requested:
             raise CancelSeen
 
@@ -121,6 +144,7 @@ class Session:
         scratch = current_scratch.get()
         if scratch is not None and scratch.first_token is None:
             scratch.first_token = time.monotonic()
+        self._speaking.append(text)
         self._publisher.delta(self.run.id, text)
 
     def tool_call(self, tool_call_id: str, tool_name: str) -> ToolCall:
@@ -134,7 +158,7 @@ class Session:
             step_key=scratch.unit.key,
             idempotency_key=canonical.digest([str(self.run.id), scratch.unit.key]).hex(),
             mounts=self.mounts,
-            ledger=DatabaseLedger(self.run.id, self.run.epoch, scratch.unit),
+            ledger=DatabaseLedger(self.run.id, self.run.epoch, scratch.unit, scratch.fail),
         )
 
 

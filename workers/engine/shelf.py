@@ -16,13 +16,14 @@ from pydantic_ai.settings import ModelSettings
 
 from apps.agents.definition import AgentBundle
 from apps.agents.selectors import version_bundle
-from apps.providers.factory import build_model, serving_row, stamp
+from apps.providers.factory import build_model, chain, serving_row, stamp
 from apps.providers.models import LanguageModel
 from apps.providers.prices import cost_usd
 from apps.providers.selectors import models_with_fallbacks
 from apps.tools.schemas import compile_validator, faults, sentence
-from apps.tools.toolset import build_toolset, effects
+from apps.tools.toolset import build_check, build_toolset, effects
 from workers.engine.assembling import AssemblingModel
+from workers.engine.budgeted import BudgetedModel
 from workers.engine.durability import JournalDurability
 from workers.engine.session import Session
 from workers.engine.units import AGENT_NAME
@@ -76,7 +77,12 @@ class Shelf:
 
 
 def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Session, Any]:
-    model = WellFormedModel(build_model(row))
+    model = BudgetedModel(
+        WellFormedModel(build_model(row)),
+        tokenizer=row.tokenizer,
+        price=partial(_dearest, tuple(chain(row))),
+        max_output=row.max_output_tokens,
+    )
     agent: Agent[Session, Any] = Agent(
         AssemblingModel(model, tokenizer=row.tokenizer) if bundle.mounts else model,
         name=AGENT_NAME,
@@ -86,7 +92,9 @@ def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Se
         model_settings=cast(ModelSettings, dict(bundle.settings)),
         toolsets=[build_toolset(bundle.tools)] if bundle.tools else [],
         capabilities=[
-            JournalDurability(dict(effects(bundle.tools)), partial(_price, row), streaming=streaming),
+            JournalDurability(
+                effects(bundle.tools), partial(_price, row), streaming=streaming, check=build_check(bundle.tools)
+            ),
         ],
     )
     if bundle.output_schema:
@@ -100,6 +108,12 @@ def _conforming(validator: Any, answer: Any) -> Any:
     if found:
         raise ModelRetry(f"The answer breaks its schema: {sentence(found)}.")
     return answer
+
+
+def _dearest(rows: tuple[LanguageModel, ...], tokens_in: int, tokens_out: int) -> Decimal | None:
+    """What a call costs at most, whichever of the model and its fallbacks answers; None when one has no price."""
+    prices = [cost_usd(row, tokens_in, tokens_out) for row in rows]
+    return None if None in prices else max(price for price in prices if price is not None)
 
 
 def _price(row: LanguageModel, response: dict[str, Any]) -> Decimal | None:

@@ -3,20 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
-from pydantic_ai import Agent, BinaryContent
+from pydantic_ai import Agent
 from pydantic_ai.durable_exec import JSON_CODEC, replay_scope
 from pydantic_ai.messages import ModelMessage, UserContent
 from pydantic_ai.run import AgentRunResult
 from pydantic_ai.usage import UsageLimits
 
-from apps.core import blobs, canonical
+from apps.core import canonical
 from apps.core.failpoints import hit
 from apps.core.logs import log_fields
+from apps.runs.conversation import attached_files, words_of
+from apps.runs.dispatch import doorbell
 from apps.runs.services.announce import announce_run
 from apps.runs.statements import MOVE
-from apps.runs.states import TERMINAL, StopReason
+from apps.runs.states import TERMINAL, RunStatus, StopReason
 from apps.runs.text import prompt_text
 from apps.runs.transitions import Move
 from workers.engine.claim import ClaimedRun
@@ -24,6 +29,7 @@ from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insi
 from workers.engine.journal import Journal, PostgresStore, Recorded
 from workers.engine.outcome import Holder, explained, failed, stop_in, stopped, succeeded
 from workers.engine.publisher import Publisher
+from workers.engine.purse import Purse
 from workers.engine.session import Session, Surroundings, current_session
 from workers.engine.shelf import BuiltAgent, Shelf
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
@@ -32,11 +38,20 @@ from workers.engine.threads import DatabaseThreads
 logger = logging.getLogger(__name__)
 
 HISTORY: Final = """
-SELECT messages FROM runs_run
-WHERE thread_id = %(thread)s AND status = 'succeeded' AND messages IS NOT NULL
-  AND finished_at < (SELECT started_at FROM runs_run WHERE id = %(run)s)
-ORDER BY finished_at"""
-"""What had been said when the run began, by the database's clock: a replay reads the same, whatever ended since."""
+SELECT messages FROM (
+    SELECT messages, NULL::timestamptz AS at, n FROM runs_turn WHERE thread_id = %(thread)s
+    UNION ALL
+    SELECT messages, finished_at, 0 FROM runs_run
+    WHERE thread_id = %(thread)s AND messages IS NOT NULL AND cancel_reason <> 'rolled_back'
+      AND (status = 'succeeded' OR stop_reason = 'interrupted')
+      AND finished_at < (SELECT started_at FROM runs_run WHERE id = %(run)s)
+) AS said ORDER BY at NULLS FIRST, n"""
+"""What had been said when the run began, by the database's clock: a replay reads the same, whatever ended since.
+
+First what a fork copied, then what the thread's own runs said: those that succeeded, and those that were interrupted.
+"""
+
+CANCEL_REASON: Final = "SELECT cancel_reason FROM runs_run WHERE id = %(run)s"
 
 HOOK_SECONDS: Final = 30.0
 
@@ -53,6 +68,7 @@ class Slices:
         self._pool, self._publisher, self._threads, self._hooks = pool, publisher, threads, hooks
         self._store, self._shelf = PostgresStore(pool), Shelf()
         self._causes: dict[Any, StopRun] = {}
+        self._sessions: dict[UUID, Session] = {}
         self._finishing: set[Any] = set()
         self.leaving = False
 
@@ -74,7 +90,8 @@ class Slices:
             self._publisher.event(run.id, run.event_seq)
             move = await self._outcome(run)
             if move is not None:
-                await self._finish(move)
+                await self._finish(run, move)
+            self._sessions.pop(run.id, None)
 
     def _forget(self, task: "asyncio.Task[None]") -> None:
         self._causes.pop(task, None)
@@ -119,7 +136,7 @@ class Slices:
             raise CancelSeen
         built = await self._built(run)
         recorded = await self._store.recorded(run.id) if run.epoch > 1 else ()
-        session = self._session(run, built, recorded)
+        session = self._sessions[run.id] = self._session(run, built, recorded)
         result = await self._result(built.agent, session, await self._prompt(run), await self._history(run))
         messages = JSON_CODEC.dump(list[ModelMessage], result.new_messages()) if run.thread_id else None
         return succeeded(holder, result.output, messages)
@@ -140,7 +157,9 @@ class Slices:
 
     def _session(self, run: ClaimedRun, built: BuiltAgent, recorded: Sequence[Recorded]) -> Session:
         journal = Journal(self._store, run.id, run.epoch, recorded)
-        return Session(run, built.bundle, journal, Surroundings(self._publisher, self._threads, lambda: self.leaving))
+        purse = Purse(self._pool, run)
+        around = Surroundings(self._publisher, self._threads, purse, lambda: self.leaving)
+        return Session(run, built.bundle, journal, around)
 
     async def _built(self, run: ClaimedRun) -> BuiltAgent:
         fresh = self._shelf.fresh(run.agent_version_id, run.streaming)
@@ -152,7 +171,7 @@ class Slices:
         text = prompt_text(run.input)
         if not run.attachments:
             return text
-        files = await insist(lambda: self._threads.call(_files, run))
+        files = await insist(lambda: self._threads.call(attached_files, run.workspace_id, run.attachments))
         return [text, *files]
 
     async def _history(self, run: ClaimedRun) -> list[ModelMessage]:
@@ -163,10 +182,12 @@ class Slices:
         earlier = (JSON_CODEC.load(list[ModelMessage], canonical.load(row["messages"])) for row in rows)
         return [message for messages in earlier for message in messages]
 
-    async def _finish(self, move: Move) -> None:
-        parameters, task = move.parameters(), asyncio.current_task()
+    async def _finish(self, run: ClaimedRun, move: Move) -> None:
+        task = asyncio.current_task()
         self._finishing.add(task)
         try:
+            move = await self._with_words(run, move)
+            parameters = move.parameters()
             row = await insist(lambda: fetch_one(self._pool, MOVE, parameters))
         finally:
             self._finishing.discard(task)
@@ -175,8 +196,21 @@ class Slices:
             return
         hit("before_publish")
         self._publisher.event(move.run_id, row["event_seq"], urgent=move.to in TERMINAL)
+        if row["next_id"] is not None:
+            await self._threads.call(doorbell.ring, row["next_id"])
         if move.to in TERMINAL and parameters["announce"]:
             await self._announce(move)
+
+    async def _with_words(self, run: ClaimedRun, move: Move) -> Move:
+        """A run that a newer one interrupts leaves in its thread what it has said, also what it was just saying."""
+        if run.thread_id is None or move.to != RunStatus.CANCELLED:
+            return move
+        row = await insist(lambda: fetch_one(self._pool, CANCEL_REASON, {"run": run.id}))
+        if row is None or row["cancel_reason"] != StopReason.INTERRUPTED:
+            return move
+        session = self._sessions.get(run.id)
+        read = partial(words_of, run.id, unfinished=session.unfinished if session else "")
+        return replace(move, messages=await insist(lambda: self._threads.call(read)))
 
     async def _announce(self, move: Move) -> None:
         """Call the hooks in threads of their own; one that hangs keeps its thread, and neither the run nor its slot."""
@@ -186,9 +220,3 @@ class Slices:
         except (TimeoutError, *AWAY) as error:
             logger.warning("Completion hooks are left to the sweeper.", extra={"error": repr(error)})
 
-
-def _files(run: ClaimedRun) -> list[BinaryContent]:
-    return [
-        BinaryContent(blobs.load(run.workspace_id, bytes.fromhex(file["digest"])), media_type=file["media_type"])
-        for file in run.attachments
-    ]

@@ -1,11 +1,15 @@
 """Addresses of runs and threads."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from apps.runs.api.budget import BudgetViewSet
 from apps.runs.api.views import RunViewSet, ThreadViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("runs", RunViewSet, basename="runs")
 router.register("threads", ThreadViewSet, basename="threads")
 
-urlpatterns = router.urls
+budget = BudgetViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"})
+
+urlpatterns = [*router.urls, path("budget", budget, name="budget")]

@@ -1,9 +1,10 @@
 """Threads, runs and everything a run leaves behind."""
 
 from apps.runs.models.batch import Batch
+from apps.runs.models.budget import Account, Budget, Reservation
 from apps.runs.models.cap import Cap, Slot
 from apps.runs.models.journal import Effect, Event, Step
-from apps.runs.models.run import NO_KEY, RUNNABLE, Run, Thread
+from apps.runs.models.run import NO_KEY, RUNNABLE, Run, Thread, Turn
 from apps.runs.models.schedule import Schedule
 from apps.runs.models.snapshot import Snapshot
 from apps.runs.models.wait import Decision, Wait
@@ -12,17 +13,21 @@ from apps.runs.models.worker import WorkerProcess
 __all__ = [
     "NO_KEY",
     "RUNNABLE",
+    "Account",
     "Batch",
+    "Budget",
     "Cap",
     "Decision",
     "Effect",
     "Event",
+    "Reservation",
     "Run",
     "Schedule",
     "Slot",
     "Snapshot",
     "Step",
     "Thread",
+    "Turn",
     "Wait",
     "WorkerProcess",
 ]

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
@@ -9,6 +10,7 @@ from django.db.models.functions import Now
 from apps.accounts.models import WorkspaceModel
 from apps.agents.models import Agent, AgentVersion
 from apps.runs.models.batch import Batch
+from apps.runs.models.references import reference_index
 from apps.runs.models.schedule import Schedule
 from apps.runs.states import ACTIVE, TERMINAL, RunStatus, StopReason
 
@@ -19,17 +21,44 @@ RUNNABLE = models.Q(status=RunStatus.QUEUED, held=False, quarantined=False)
 
 
 class Thread(WorkspaceModel):
-    """A conversation: its runs see each other's messages and never run at the same time."""
+    """A conversation: its runs see each other's messages and never run at the same time.
+
+    A fork begins with a copy of what another thread had said, up to and with its run `forked_at`; see `Turn`.
+    """
 
     title = models.CharField(max_length=200, blank=True, default="")
     metadata = models.JSONField(default=dict, blank=True)
+    forked_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks", db_index=False
+    )
+    forked_at = models.UUIDField(null=True, blank=True, help_text="The last run that was copied; null is none.")
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["workspace", "-id"], name="thread_of_workspace")]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="thread_of_workspace"),
+            models.Index(fields=["forked_from"], name="thread_forks", condition=models.Q(forked_from__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.title or str(self.id)
+
+
+class Turn(models.Model):
+    """What a thread had been told before it was forked: the messages of one run, copied, in order of `n`."""
+
+    pk = models.CompositePrimaryKey("thread_id", "n")
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="turns")
+    n = models.IntegerField()
+    run_id = models.UUIDField(help_text="The run that said it; it may be erased by now.")
+    messages = models.BinaryField()
+
+    class Meta:
+        ordering = ["thread_id", "n"]
+        indexes = [reference_index("messages", "turn_messages_apart")]
+
+    def __str__(self) -> str:
+        return f"{self.thread_id} {self.n}"
 
 
 class Run(WorkspaceModel):
@@ -71,6 +100,9 @@ class Run(WorkspaceModel):
     lease_epoch = models.IntegerField(default=0)
     worker_id = models.UUIDField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_reason = models.CharField(
+        max_length=20, blank=True, default="", help_text="How a newer run of its thread wants it out of the way."
+    )
     held = models.BooleanField(default=False, help_text="Behind another run of its thread.")
     quarantined = models.BooleanField(default=False, help_text="After repeated crashes: executed alone.")
     next_wake_at = models.DateTimeField(null=True, blank=True)
@@ -82,6 +114,7 @@ class Run(WorkspaceModel):
     output = models.BinaryField(null=True)
     messages = models.BinaryField(null=True)
     limits = models.JSONField(default=dict, blank=True)
+    account_ids = ArrayField(models.UUIDField(), default=list, blank=True, help_text="Budgets of its ancestors.")
     metadata = models.JSONField(default=dict, blank=True)
     context_versions = models.JSONField(default=dict, blank=True)
 
@@ -133,6 +166,13 @@ class Run(WorkspaceModel):
                 opclasses=["jsonb_path_ops"],
                 condition=~models.Q(metadata={}),
             ),
+            GinIndex(
+                fields=["attachments"],
+                name="run_attachments",
+                opclasses=["jsonb_path_ops"],
+                condition=~models.Q(attachments=[]),
+            ),
+            *(reference_index(column, f"run_{column}_apart") for column in ("input", "output", "messages")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -50,6 +50,8 @@ def test_it_works(support, send):
         "cost_usd": 0,
         "event_seq": 2,
         "quarantined": False,
+        "account_ids": [],
+        "budgeted": False,
         "cancel_requested": False,
     }
     run.refresh_from_db()

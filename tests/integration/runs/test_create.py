@@ -58,6 +58,7 @@ def test_it_works(support, alice):
         "output": None,
         "messages": None,
         "limits": {"steps": 20, "seconds": 60.0},
+        "account_ids": [],
         "metadata": {"ticket": "4711"},
         "context_versions": {},
         "event_seq": 1,

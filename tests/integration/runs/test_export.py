@@ -89,6 +89,7 @@ def test_every_column_of_the_run_is_there_or_known_to_be_internal(support):
         "held",
         "quarantined",
         "api_key_id",
+        "account_ids",
     }
     renamed = {
         "agent_id": "agent",

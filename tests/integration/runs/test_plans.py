@@ -44,12 +44,13 @@ _OLD = """
 INSERT INTO runs_run (id, created_at, workspace_id, agent_id, agent_version_id, status, stop_reason, error_code,
     error_detail, attempt, crashes, lease_epoch, streaming, input, attachments, limits, metadata, context_versions,
     event_seq, step_count, model_calls, input_tokens, output_tokens, cost_usd, created_by_kind, request_id, queued_at,
-    started_at, finished_at, announced_at, held, quarantined, api_key_id)
+    started_at, finished_at, announced_at, held, quarantined, api_key_id,
+    account_ids)
 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
     at, %(workspace)s, %(agent)s, %(version)s,
     (ARRAY['succeeded', 'failed', 'cancelled'])[1 + n %% 3], 'completed', '', '', 1, 0, 1, false,
     '\\x2278220a', '[]', '{}', jsonb_build_object('ticket', n, 'team', n %% 7), '{}', 4, 1, 1, 3, 4, 0, 'user', '', at,
-    at, at, at, false, false, '00000000-0000-0000-0000-000000000000'
+    at, at, at, false, false, '00000000-0000-0000-0000-000000000000', '{}'
 FROM generate_series(1, %(many)s) AS n, LATERAL (SELECT now() - make_interval(secs => %(many)s - n)) AS moment (at)"""
 _STEPS = """
 INSERT INTO runs_step (run_id, n, key, kind, name, tool_call_id, epoch, digest, result, error_code, started_at,
