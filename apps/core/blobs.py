@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 
 from django.db import connection, transaction
 
@@ -46,15 +46,18 @@ def load_many(workspace_id: uuid.UUID, digests: Iterable[bytes]) -> dict[bytes, 
 
 
 @transaction.atomic
-def delete_unused(workspace_id: uuid.UUID, digests: Iterable[bytes], is_used: Callable[[bytes], bool]) -> None:
-    """Delete those of the bytes that nothing refers to any more, by the caller's word.
+def delete_unused(
+    workspace_id: uuid.UUID, digests: Collection[bytes], used: Callable[[Collection[bytes]], Set[bytes]]
+) -> int:
+    """Delete those of the bytes that nothing refers to any more, by the caller's word; how many went.
 
     Waits for transactions that store bytes in this workspace, and makes new ones wait: whoever stored bytes and has not
     committed yet may be about to refer to those that are there already.
     """
     _hold(workspace_id, shared=False)
-    unused = [digest for digest in set(digests) if not is_used(digest)]
-    Blob.objects.filter(workspace_id=workspace_id, digest__in=unused).delete()
+    unused = set(digests) - used(digests)
+    deleted, _ = Blob.objects.filter(workspace_id=workspace_id, digest__in=unused).delete()
+    return deleted
 
 
 def _hold(workspace_id: uuid.UUID, *, shared: bool) -> None:

@@ -291,4 +291,16 @@ class Migration(migrations.Migration):
             model_name='label',
             constraint=models.UniqueConstraint(fields=('context', 'name'), name='context_label_once'),
         ),
+        migrations.AddIndex(
+            model_name='documentrevision',
+            index=models.Index(fields=['workspace', 'digest'], name='document_revision_content'),
+        ),
+        migrations.AddIndex(
+            model_name='documentrevision',
+            index=models.Index(fields=['workspace', 'text_digest'], name='document_revision_text'),
+        ),
+        migrations.AddIndex(
+            model_name='ingestitem',
+            index=models.Index(fields=['workspace', 'digest'], name='ingest_item_content'),
+        ),
     ]

@@ -59,6 +59,10 @@ class DocumentRevision(WorkspaceModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["document", "number"], name="document_revision_once")]
+        indexes = [
+            models.Index(fields=["workspace", "digest"], name="document_revision_content"),
+            models.Index(fields=["workspace", "text_digest"], name="document_revision_text"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.document_id}@{self.number}"
@@ -150,6 +154,7 @@ class IngestItem(WorkspaceModel):
         constraints = [models.UniqueConstraint(fields=["job", "document"], name="ingest_item_once")]
         indexes = [
             models.Index(fields=["job", "id"], condition=Q(state__in=OPEN_ITEM_STATES), name="ingest_item_open"),
+            models.Index(fields=["workspace", "digest"], name="ingest_item_content"),
         ]
 
     def __str__(self) -> str:

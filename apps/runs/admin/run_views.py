@@ -14,6 +14,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.core.exceptions import CefError
+from apps.runs import payloads
 from apps.runs.admin import page, words
 from apps.runs.admin.base import RunsAdmin
 from apps.runs.admin.context import composition
@@ -93,15 +94,16 @@ class RunViews(RunsAdmin):
 
     @method_decorator(require_GET)
     def payload_view(self, request: HttpRequest, run_id: UUID, part: str) -> HttpResponse:
-        """The run's input or output as stored."""
+        """The run's input or output, byte for byte."""
         run = self._run(request, run_id)
-        return _download(getattr(run, part) if part in RUN_PAYLOADS else None, f"run-{run.id}-{part}")
+        return _download(run, getattr(run, part) if part in RUN_PAYLOADS else None, f"run-{run.id}-{part}")
 
     @method_decorator(require_GET)
     def step_payload_view(self, request: HttpRequest, run_id: UUID, n: int, part: str) -> HttpResponse:
-        """A step's request, result or manifest as stored."""
-        step = self._step(self._run(request, run_id), n)
-        return _download(getattr(step, part) if part in STEP_PAYLOADS else None, f"run-{run_id}-step-{n}-{part}")
+        """A step's request, result or manifest, byte for byte."""
+        run = self._run(request, run_id)
+        row = getattr(self._step(run, n), part) if part in STEP_PAYLOADS else None
+        return _download(run, row, f"run-{run_id}-step-{n}-{part}")
 
     @method_decorator(require_POST)
     def cancel_view(self, request: HttpRequest, run_id: UUID) -> HttpResponse:
@@ -172,11 +174,11 @@ def origin(request: HttpRequest) -> Origin:
     return Origin(kind="user", id=request.user.pk, request_id=getattr(request, "request_id", ""))
 
 
-def _download(data: bytes | memoryview | None, name: str) -> HttpResponse:
-    if data is None:
+def _download(run: Run, row: bytes | memoryview | None, name: str) -> HttpResponse:
+    if row is None:
         raise Http404("There is nothing stored here.")
     headers = {"Content-Disposition": f'attachment; filename="{name}.json"', "X-Content-Type-Options": "nosniff"}
-    return HttpResponse(bytes(data), content_type="application/json", headers=headers)
+    return HttpResponse(payloads.read(run.workspace_id, row), content_type="application/json", headers=headers)
 
 
 def _uncached(response: HttpResponse) -> HttpResponse:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from apps.core import canonical
+from apps.runs import payloads
 
 SHOWN_CHARACTERS: Final = 20_000
 """What a page shows of a payload; the rest is a download away."""
@@ -66,11 +67,18 @@ class Shown:
     is_cut: bool
 
 
-def shown(data: bytes | memoryview | None) -> Shown | None:
-    """Stored JSON bytes, readable and safe to send: what UTF-8 cannot carry is written as an escape."""
-    if data is None:
+def shown(row: bytes | memoryview | None) -> Shown | None:
+    """A stored payload, readable and safe to send: what UTF-8 cannot carry is written as an escape.
+
+    What is kept apart from its row is too large for a page, and not read.
+    """
+    if row is None:
         return None
-    return shown_value(canonical.load(data), len(data))
+    length = payloads.size_of(row)
+    if payloads.digest_of(row) is not None:
+        return Shown("", size(length), is_prose=False, is_cut=True)
+    [data] = payloads.unpack([row], lambda _digests: {})
+    return shown_value(canonical.load(data), length)
 
 
 def shown_value(value: Any, length: int) -> Shown:

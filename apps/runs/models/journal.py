@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.accounts.models import WorkspaceModel
+from apps.runs.models.references import reference_index
 from apps.runs.models.run import Run
 from apps.runs.states import EffectState, EventType, StepKind
 
@@ -39,6 +40,7 @@ class Step(models.Model):
     class Meta:
         ordering = ["run_id", "n"]
         constraints = [models.UniqueConstraint(fields=["run", "key"], name="step_recorded_once")]
+        indexes = [reference_index(column, f"step_{column}_apart") for column in ("request", "result", "manifest")]
 
     def __str__(self) -> str:
         return f"{self.n}. {self.name}"
@@ -94,6 +96,7 @@ class Effect(WorkspaceModel):
                 name="effect_undecided",
                 condition=Q(state=EffectState.OUTCOME_UNKNOWN, settled_at__isnull=True),
             ),
+            *(reference_index(column, f"effect_{column}_apart") for column in ("arguments", "result", "late_result")),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.accounts.models import WorkspaceModel
+from apps.runs.models.references import reference_index
 
 
 class Overlap(models.TextChoices):
@@ -38,7 +39,10 @@ class Schedule(WorkspaceModel):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["next_fire_at"], name="schedule_due", condition=Q(enabled=True))]
+        indexes = [
+            models.Index(fields=["next_fire_at"], name="schedule_due", condition=Q(enabled=True)),
+            reference_index("input", "schedule_input_apart"),
+        ]
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="schedule_name_once")]
 
     def __str__(self) -> str:

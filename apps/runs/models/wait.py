@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import WorkspaceModel
 from apps.core.models import IdentifiedModel
+from apps.runs.models.references import reference_index
 from apps.runs.models.run import Run
 from apps.runs.states import OnDue, Verdict, WaitKind, WaitState
 
@@ -53,6 +54,7 @@ class Wait(WorkspaceModel):
             models.Index(fields=["workspace", "kind", "-id"], name="wait_inbox", condition=Q(state=WaitState.OPEN)),
             models.Index(fields=["due_at"], name="wait_due", condition=Q(state=WaitState.OPEN, due_at__isnull=False)),
             models.Index(fields=["id"], name="wait_for_child", condition=Q(state=WaitState.OPEN, kind=WaitKind.CHILD)),
+            *(reference_index(column, f"wait_{column}_apart") for column in ("arguments", "result")),
         ]
 
     def __str__(self) -> str:
@@ -76,6 +78,7 @@ class Decision(IdentifiedModel):
 
     class Meta:
         ordering = ["id"]
+        indexes = [reference_index("arguments", "decision_arguments_apart")]
         constraints = [
             models.UniqueConstraint(
                 fields=["wait", "decided_by_kind", "decided_by_id", "digest"], name="one_word_each"

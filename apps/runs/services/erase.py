@@ -1,21 +1,19 @@
 """Removing a finished run with everything that it left behind."""
 
-from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
-from apps.contexts.selectors import keeps_content
-from apps.core import blobs
 from apps.core.idempotency import erase_answers
 from apps.runs.exceptions import RunNotFinished, RunNotFound
 from apps.runs.models import Run
+from apps.runs.references import digests_of, release
 from apps.runs.states import TERMINAL
 
 
 @transaction.atomic
 def erase_run(workspace_id: UUID, run_id: UUID) -> None:
-    """Delete the run, its steps, events and effects, and attachments that no other run and no context refers to.
+    """Delete the run, its steps, events and effects, and files and payloads that nothing else refers to.
 
     Answers kept for an Idempotency-Key that describe the run are emptied too.
 
@@ -27,13 +25,7 @@ def erase_run(workspace_id: UUID, run_id: UUID) -> None:
         raise RunNotFound
     if run.status not in TERMINAL:
         raise RunNotFinished(f"The run is {run.status}; cancel it before erasing it.")
-    digests = [bytes.fromhex(attachment["digest"]) for attachment in run.attachments]
+    digests = digests_of([run_id])
     run.delete()
     erase_answers(run_id)
-    if digests:
-        blobs.delete_unused(workspace_id, digests, partial(_is_used, workspace_id))
-
-
-def _is_used(workspace_id: UUID, digest: bytes) -> bool:
-    attached = Run.objects.filter(workspace_id=workspace_id, attachments__contains=[{"digest": digest.hex()}])
-    return attached.exists() or keeps_content(workspace_id, digest)
+    release(workspace_id, digests)
