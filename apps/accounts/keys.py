@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 
@@ -37,6 +38,16 @@ def new_token() -> Token:
     """A fresh key of 256 random bits."""
     key_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     return Token(key_id, _base62(secrets.randbits(256), 43))
+
+
+def as_uuid(key_id: str) -> UUID:
+    """A key's public id for columns that hold ids of many kinds: its eight characters are the last eight bytes."""
+    return UUID(bytes=key_id.encode("ascii").rjust(16, b"\0"))
+
+
+def key_id_in(value: UUID) -> str:
+    """The public id that `as_uuid` wrote; empty for the UUID of zeros."""
+    return value.bytes.lstrip(b"\0").decode("ascii")
 
 
 def parse(text: str) -> Token | None:
