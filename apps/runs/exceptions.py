@@ -1,6 +1,6 @@
 """What can go wrong with a run, by stable code."""
 
-from apps.core.exceptions import Conflict, InvalidInput, NotFound, Unavailable
+from apps.core.exceptions import Conflict, InvalidInput, NotFound, PermissionDenied, Unavailable
 
 
 class RunNotFound(NotFound):
@@ -21,10 +21,34 @@ class StepNotFound(NotFound):
     code = "step_not_found"
 
 
+class EffectNotFound(NotFound):
+    """The run has no such effect."""
+
+    code = "effect_not_found"
+
+
+class EffectNotOpen(Conflict):
+    """Nothing is to be decided about this effect now."""
+
+    code = "effect_not_open"
+
+
+class EffectDecided(Conflict):
+    """Somebody has decided about this effect."""
+
+    code = "effect_decided"
+
+
 class ThreadBusy(Conflict):
     """The thread already has a run that has not finished."""
 
     code = "thread_busy"
+
+
+class EffectCommitted(Conflict):
+    """A run of the thread has changed the world, or may have, and cannot be rolled back."""
+
+    code = "effect_committed"
 
 
 class RunNotResumable(Conflict):
@@ -55,6 +79,48 @@ class IntakePaused(Unavailable):
     """New runs are not accepted at the moment; running work goes on."""
 
     code = "intake_paused"
+
+
+class WaitNotFound(NotFound):
+    """There is no such wait in this workspace."""
+
+    code = "wait_not_found"
+
+
+class EventNotFound(NotFound):
+    """No run waits for an event with this token."""
+
+    code = "event_not_found"
+
+
+class WaitNotOpen(Conflict):
+    """The wait has ended."""
+
+    code = "wait_not_open"
+
+
+class DigestMismatch(Conflict):
+    """The call is not the one that was shown; look at it again."""
+
+    code = "digest_mismatch"
+
+
+class AlreadyDecided(Conflict):
+    """You have decided about this already."""
+
+    code = "already_decided"
+
+
+class NotYoursToDecide(PermissionDenied):
+    """This is for others to decide."""
+
+    code = "not_yours_to_decide"
+
+
+class InvalidDecision(InvalidInput):
+    """The decision does not fit what was asked."""
+
+    code = "invalid_decision"
 
 
 class IllegalTransition(Conflict):

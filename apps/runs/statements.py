@@ -5,9 +5,12 @@ from the row that the UPDATE returned. A writer with an old epoch gets zero rows
 SELECT … WHERE epoch` would take no lock, and a zombie's row could land after the takeover.)
 """
 
+from functools import cache
 from typing import Final
 
 from apps.runs.budget_statements import SETTLED
+from apps.runs.claim_statements import NEXT_RUN
+from apps.runs.payload_statements import KEPT_BY_MOVE, KEPT_BY_STEP
 
 QUARANTINE_AFTER: Final = 2
 """Workers lost in a row, without a new step, after which a run is executed alone: one lost then is its own fault."""
@@ -21,72 +24,6 @@ _TELL: Final = """
         SELECT id, event_seq, {type}, {step_n}, {data} FROM {source}
     )"""
 
-_RUNNABLE: Final = "status = 'queued' AND NOT held AND NOT quarantined"
-
-_NEXT_RUN: Final = f"""
-WITH RECURSIVE turn (lap, workspace_id) AS (
-    SELECT -1, %(after)s::uuid
-    UNION ALL
-    SELECT following.lap, following.workspace_id FROM turn CROSS JOIN LATERAL (
-        (SELECT greatest(turn.lap, 0) AS lap, workspace_id FROM runs_run
-         WHERE {_RUNNABLE} AND workspace_id > turn.workspace_id AND (turn.lap < 1 OR workspace_id <= %(after)s)
-         ORDER BY workspace_id LIMIT 1)
-        UNION ALL
-        (SELECT 1, workspace_id FROM runs_run
-         WHERE {_RUNNABLE} AND turn.lap < 1 AND workspace_id <= %(after)s
-         ORDER BY workspace_id LIMIT 1)
-        ORDER BY lap LIMIT 1
-    ) AS following
-), runnable AS (
-    SELECT oldest.* FROM turn CROSS JOIN LATERAL (
-        WITH RECURSIVE lane (agent_id, api_key_id) AS (
-            (SELECT agent_id, api_key_id FROM runs_run
-             WHERE {_RUNNABLE} AND workspace_id = turn.workspace_id
-             ORDER BY agent_id, api_key_id LIMIT 1)
-            UNION ALL
-            SELECT following.* FROM lane CROSS JOIN LATERAL (
-                SELECT agent_id, api_key_id FROM runs_run
-                WHERE {_RUNNABLE} AND workspace_id = turn.workspace_id
-                  AND (agent_id, api_key_id) > (lane.agent_id, lane.api_key_id)
-                ORDER BY agent_id, api_key_id LIMIT 1
-            ) AS following
-        )
-        SELECT head.* FROM lane CROSS JOIN LATERAL (
-            SELECT id, workspace_id, agent_id, api_key_id FROM runs_run
-            WHERE {_RUNNABLE} AND workspace_id = turn.workspace_id
-              AND agent_id = lane.agent_id AND api_key_id = lane.api_key_id
-            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
-        ) AS head
-        WHERE NOT EXISTS (
-            SELECT FROM runs_cap AS cap
-            WHERE cap.workspace_id = turn.workspace_id
-              AND cap.subject_id IN (turn.workspace_id, lane.agent_id, lane.api_key_id)
-              AND NOT EXISTS (SELECT FROM runs_slot WHERE cap_id = cap.id AND run_id IS NULL AND n <= cap.slots)
-        )
-        ORDER BY head.id LIMIT 1
-    ) AS oldest
-    WHERE turn.lap >= 0 AND EXISTS (SELECT FROM runs_workerprocess WHERE id = %(worker)s AND expires_at > now())
-    LIMIT 1
-), wanted AS (
-    SELECT cap.id, cap.slots FROM runnable JOIN runs_cap AS cap
-      ON cap.workspace_id = runnable.workspace_id
-     AND cap.subject_id IN (runnable.workspace_id, runnable.agent_id, runnable.api_key_id)
-), free AS (
-    SELECT place.id FROM wanted CROSS JOIN LATERAL (
-        SELECT id FROM runs_slot WHERE cap_id = wanted.id AND run_id IS NULL AND n <= wanted.slots
-        ORDER BY n LIMIT 1 FOR UPDATE SKIP LOCKED
-    ) AS place
-), chosen AS (
-    SELECT id FROM runnable WHERE (SELECT count(*) FROM free) = (SELECT count(*) FROM wanted)
-), taken AS (
-    UPDATE runs_slot SET run_id = chosen.id FROM free, chosen WHERE runs_slot.id = free.id
-)"""
-"""Round robin over workspaces, beginning behind the one served last; in it the oldest run whose caps have room.
-
-Each workspace and each lane (agent and API key) that has runnable runs costs one index probe, however many runs wait in
-it. A cap is enforced by its rows: whoever locks a free one has it, so that racing claims cannot pass it.
-"""
-
 _CLAIM: Final = f"""
 , claimed AS (
     UPDATE runs_run AS run
@@ -96,7 +33,7 @@ _CLAIM: Final = f"""
             deadline_at, now() + make_interval(secs => least((limits ->> 'seconds')::float8, {LONGEST_LIFE}))
         )
     FROM chosen WHERE run.id = chosen.id
-    RETURNING run.*
+    RETURNING run.*, chosen.slots IS NOT NULL AS capped
 ), {
     _TELL.format(
         type="'run.started'",
@@ -106,18 +43,18 @@ _CLAIM: Final = f"""
     )
 }
 SELECT id, workspace_id, agent_version_id, thread_id, lease_epoch, attempt, streaming, input, attachments, limits,
-       context_versions, step_count, model_calls, input_tokens, output_tokens, cost_usd, event_seq, quarantined,
+       context_versions, step_count, model_calls, input_tokens, output_tokens, cost_usd, event_seq, quarantined, capped,
        cancel_requested_at IS NOT NULL AS cancel_requested,
-       extract(epoch FROM deadline_at - now())::float8 AS seconds_left, account_ids,
+       extract(epoch FROM deadline_at - now())::float8 AS seconds_left, account_ids, parent_id,
        EXISTS (SELECT FROM runs_budget WHERE runs_budget.workspace_id = claimed.workspace_id) AS budgeted
 FROM claimed"""
 
-CLAIM: Final = _NEXT_RUN + _CLAIM
+CLAIM: Final = NEXT_RUN + _CLAIM
 
 CLAIM_QUARANTINED: Final = (
     """
 WITH chosen AS (
-    SELECT id FROM runs_run
+    SELECT id, NULL::bigint[] AS slots FROM runs_run
     WHERE status = 'queued' AND NOT held AND quarantined
       AND EXISTS (SELECT FROM runs_workerprocess WHERE id = %(worker)s AND expires_at > now())
     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -133,7 +70,7 @@ WITH fenced AS (
         model_calls = model_calls + %(model_calls)s, input_tokens = input_tokens + %(input_tokens)s,
         output_tokens = output_tokens + %(output_tokens)s, cost_usd = cost_usd + %(cost_usd)s
     WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running'
-    RETURNING id, step_count, event_seq, cancel_requested_at
+    RETURNING id, workspace_id, step_count, event_seq, cancel_requested_at
 ), step AS (
     INSERT INTO runs_step (run_id, n, key, kind, name, tool_call_id, epoch, digest, request, result, manifest,
                            error_code, started_at, first_token_ms, input_tokens, output_tokens, cost_usd)
@@ -148,20 +85,24 @@ SELECT step_count, event_seq, cancel_requested_at IS NOT NULL AS cancel_requeste
 
 RECORD_STEP: Final = _RECORD + _RECEIPT
 
-RECORD_EFFECT_STEP: Final = (
-    _RECORD
-    + """, settled AS (
+EFFECT_SETTLED: Final = """, settled AS (
     UPDATE runs_effect AS effect
     SET state = CASE effect.state WHEN 'reconciled' THEN 'reconciled' ELSE %(effect)s::text END,
         settled_at = coalesce(effect.settled_at, now()),
         decided_by_kind = CASE WHEN %(checked)s::boolean THEN 'check' ELSE effect.decided_by_kind END
     FROM fenced WHERE effect.run_id = fenced.id AND effect.key = %(key)s
 )"""
-    + _RECEIPT
-)
-"""The step with the end of its line in the ledger; what a person found out stays told as that."""
+"""The end of a step's line in the ledger; what a person found out stays told as that."""
 
-RECORD_BUDGETED_STEP: Final = _RECORD + SETTLED + _RECEIPT
+
+@cache
+def recording(*parts: str) -> str:
+    """RECORD_STEP with more in the same statement: EFFECT_SETTLED, a budget's SETTLED, KEPT_BY_STEP, SNAPSHOT."""
+    return _RECORD + "".join(parts) + _RECEIPT
+
+
+RECORD_EFFECT_STEP: Final = recording(EFFECT_SETTLED)
+RECORD_BUDGETED_STEP: Final = recording(SETTLED)
 
 ALREADY_RECORDED: Final = """
 SELECT run.step_count, run.event_seq, run.cancel_requested_at IS NOT NULL AS cancel_requested
@@ -194,7 +135,7 @@ A person's word makes it `failed`; `again` says that the tool's own check just f
 because its commit was not answered, finds its own intent.
 """
 
-MOVE: Final = f"""
+_MOVE: Final = f"""
 WITH moved AS (
     UPDATE runs_run
     SET status = %(to)s::text, worker_id = NULL, held = held AND NOT %(terminal)s::boolean,
@@ -213,7 +154,7 @@ WITH moved AS (
         announced_at = CASE WHEN %(terminal)s::boolean AND NOT %(announce)s::boolean THEN now() END,
         queued_at = CASE WHEN %(to)s::text = 'queued' THEN now() ELSE queued_at END
     WHERE id = %(run)s AND status = ANY(%(sources)s::text[]) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
-    RETURNING id, event_seq, thread_id
+    RETURNING id, workspace_id, event_seq, thread_id
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM moved WHERE runs_slot.run_id = moved.id
 ), next_in_thread AS (
@@ -229,13 +170,20 @@ WITH moved AS (
 ), doubted AS (
     UPDATE runs_effect AS effect SET state = 'outcome_unknown'
     FROM moved WHERE effect.run_id = moved.id AND effect.state = 'intent'
-), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}
+), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}"""
+
+_MOVED: Final = """
 SELECT event_seq, (SELECT id FROM next_in_thread) AS next_id FROM moved"""
+
+MOVE: Final = _MOVE + _MOVED
 """Compare-and-swap of the state, with its event. What the run held is given back: places under caps, the thread's turn.
 
 An orderly give-back is no attempt. A call that was intended and has no result when its run leaves the process: nobody
 knows how it ended.
 """
+
+MOVE_KEEPING: Final = _MOVE + KEPT_BY_MOVE + _MOVED
+"""The same for an answer that lies apart from the run's row."""
 
 REQUEST_CANCEL: Final = f"""
 WITH asked AS (
@@ -313,11 +261,7 @@ WHERE run_id = %(run)s AND key = %(key)s AND late_result IS NULL
 RETURNING id"""
 """What a call brought to a process that had lost its run by then. It touches nothing else, so it needs no fence."""
 
-SETTLE: Final = """
-WITH fenced AS (
-    SELECT id, workspace_id FROM runs_run
-    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' AND cancel_requested_at IS NULL FOR UPDATE
-)
+_SETTLED_LINE: Final = """
 INSERT INTO runs_effect AS effect
     (id, workspace_id, run_id, key, tool, state, epoch, digest, result, settled_at, decided_by_kind, note)
 SELECT %(id)s, workspace_id, id, %(key)s, %(tool)s, 'committed', %(epoch)s, %(digest)s, %(result)s, now(), '', ''
@@ -325,6 +269,16 @@ FROM fenced
 ON CONFLICT (run_id, key) DO UPDATE SET state = 'committed', result = excluded.result, settled_at = now()
 WHERE effect.state IN ('intent', 'failed')
 RETURNING id"""
+
+_FENCED: Final = """
+WITH fenced AS (
+    SELECT id, workspace_id FROM runs_run
+    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' AND cancel_requested_at IS NULL FOR UPDATE
+)"""
+
+SETTLE: Final = _FENCED + _SETTLED_LINE
+SETTLE_KEEPING: Final = _FENCED + KEPT_BY_STEP + _SETTLED_LINE
+"""A call's line with its result, in the transaction of what the tool writes; KEEPING, when the result lies apart."""
 
 STOPPING: Final = """
 SELECT id FROM runs_run

@@ -19,26 +19,32 @@ from typing import Any, TypedDict, Unpack
 from apps.tools.definitions import NO_CONFIG, EffectLedger, MountRef, ToolCall, ToolDefinition
 from apps.tools.effects import Effect
 from apps.tools.exceptions import ToolFailed, ToolInputInvalid
+from apps.tools.findings import DidNotHappen, Finding, Happened, Unknown
 from apps.tools.signatures import read_arguments, read_result
 
 __all__ = [
+    "DidNotHappen",
     "Effect",
     "EffectLedger",
+    "Finding",
+    "Happened",
     "MountRef",
     "ToolCall",
     "ToolDefinition",
     "ToolFailed",
     "ToolInputInvalid",
+    "Unknown",
     "tool",
 ]
 
 
-class Schemas(TypedDict, total=False):
-    """JSON Schemas written by hand."""
+class Options(TypedDict, total=False):
+    """What few tools need: JSON Schemas written by hand, and a check of calls that left no result."""
 
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
     config_schema: dict[str, Any]
+    check: Callable[..., Any]
 
 
 def tool(
@@ -47,30 +53,34 @@ def tool(
     name: str | None = None,
     effect: Effect = Effect.UNSAFE,
     timeout_s: float = 30.0,
-    **schemas: Unpack[Schemas],
+    defers: bool = False,
+    **options: Unpack[Options],
 ) -> Callable[[Callable[..., Any]], ToolDefinition]:
     """Make the decorated function a tool, under its own name unless another is given.
 
     With an `input_schema` the function gets the JSON arguments as they are; with an `output_schema` its result must
-    already be JSON. `config_schema` says what an agent's binding may configure. Raises InvalidToolDefinition or
-    InvalidSchema.
+    already be JSON. `config_schema` says what an agent's binding may configure. A tool that `defers` returns what its
+    run is to wait for (see `apps.tools.deferral`). A `check` takes what the function takes and returns a Finding about
+    a call that left no result. Raises InvalidToolDefinition or InvalidSchema.
     """
 
     def declare(function: Callable[..., Any]) -> ToolDefinition:
-        arguments = None if "input_schema" in schemas else read_arguments(function)
-        result = None if "output_schema" in schemas else read_result(function)
+        arguments = None if "input_schema" in options else read_arguments(function)
+        result = None if defers or "output_schema" in options else read_result(function)
         return ToolDefinition(
             name=name or function.__name__,
             version=version,
             description=inspect.getdoc(function) or "",
-            input_schema=arguments.schema() if arguments else schemas["input_schema"],
-            output_schema=result[1] if result else schemas.get("output_schema"),
-            config_schema=schemas.get("config_schema", NO_CONFIG),
+            input_schema=arguments.schema() if arguments else options["input_schema"],
+            output_schema=result[1] if result else options.get("output_schema"),
+            config_schema=options.get("config_schema", NO_CONFIG),
             effect=Effect(effect),
             timeout_s=timeout_s,
             run=function,
             arguments=arguments,
             returns=result[0] if result else None,
+            defers=defers,
+            check=options.get("check"),
         )
 
     return declare

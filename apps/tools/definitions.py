@@ -13,8 +13,9 @@ from pydantic import JsonValue, TypeAdapter
 
 from apps.core.canonical import digest
 from apps.tools import versions
+from apps.tools.approval import ApprovalPolicy
 from apps.tools.effects import Effect
-from apps.tools.exceptions import InvalidToolDefinition
+from apps.tools.exceptions import InvalidToolDefinition, ToolFailed
 from apps.tools.schemas import check_schema, compile_validator
 
 # The strictest of the model providers' rules for names; dots and capitals would be refused by some.
@@ -33,10 +34,18 @@ class MountRef:
 
 
 class EffectLedger(Protocol):
-    """Where a tool that writes through our own database leaves its result, within its own transaction."""
+    """The line of one call in the run's ledger of effects, and what is to be known about it."""
 
     def record(self, result: JsonValue) -> None:
-        """Store the result with the writes of the open transaction."""
+        """Store the result with the writes of the open transaction, for a tool that writes through our own database."""
+        ...
+
+    def late(self, result: JsonValue) -> None:
+        """Keep what the call brought when nobody waited for it any more. Queries the database."""
+        ...
+
+    def failed(self, error: ToolFailed) -> None:
+        """Note why the call has no result."""
         ...
 
 
@@ -71,6 +80,12 @@ class ToolDefinition:
 
     `run` is called as `run(call, **arguments)`, sync (in a thread, with the ORM at hand) or async (on the event loop,
     where nothing may block). `arguments` and `returns` turn JSON into the types of its signature and back.
+
+    A tool that `defers` has no effect and gives no result: its `run` returns a Deferral at once, sync and without I/O,
+    the run waits for that, holding no worker, and what comes is the result. It is called anew whenever a run resumes.
+
+    `check` is called as `check(call, **arguments)`, sync or async, and returns a Finding: of a call that left no result,
+    whether it had its effect.
     """
 
     name: str
@@ -84,6 +99,8 @@ class ToolDefinition:
     timeout_s: float = 30.0
     arguments: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     returns: TypeAdapter[Any] | None = None
+    defers: bool = False
+    check: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         """Raises InvalidToolDefinition or InvalidSchema."""
@@ -93,6 +110,7 @@ class ToolDefinition:
         _require(self.description.strip(), f"{self.label}: the model needs a description; write a docstring.")
         _require(0 < self.timeout_s <= MAX_TIMEOUT_S, f"{self.label}: timeout_s must lie in (0, {MAX_TIMEOUT_S}].")
         _require(self.input_schema.get("type") == "object", f"{self.label}: the input schema must have type object.")
+        _require(not (self.defers and self.is_async), f"{self.label}: a tool that defers is no coroutine function.")
         for schema in (self.input_schema, self.output_schema, self.config_schema):
             if schema is not None:
                 check_schema(schema)
@@ -144,6 +162,7 @@ class BoundTool:
     input_schema: Mapping[str, Any]
     effect: Effect
     config: Mapping[str, Any]
+    approval: ApprovalPolicy | None = None
 
 
 def _require(condition: object, message: str) -> None:

@@ -1,6 +1,6 @@
 """Registered tools as a pydantic-ai toolset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
@@ -11,14 +11,20 @@ from pydantic_core import SchemaValidator, core_schema
 from apps.tools.definitions import BoundTool, ToolCall, ToolDefinition
 from apps.tools.effects import Effect
 from apps.tools.exceptions import ToolFailed, ToolUnavailable
+from apps.tools.findings import Finding, Unknown
 from apps.tools.registry import Registry, registry
 from apps.tools.services.calling import call_tool
+from apps.tools.services.checking import check_call
 
 # Part of the names under which a run's journal records its steps: never change it.
 TOOLSET_ID: Final = "tools"
 MAX_RETRIES: Final = 3
 
 _OBJECT: Final = SchemaValidator(core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema()))
+
+
+Check = Callable[[str, ToolCall, Mapping[str, Any]], Awaitable[Finding]]
+"""Finds out, by the tool's name, its call and its arguments, what became of a call that left no result."""
 
 
 class ToolDeps(Protocol):
@@ -44,6 +50,20 @@ def build_toolset(bindings: Sequence[BoundTool], source: Registry | None = None)
 def effects(bindings: Sequence[BoundTool]) -> Mapping[str, Effect]:
     """The declared effect of each tool by its name."""
     return {bound.name: bound.effect for bound in bindings}
+
+
+def build_check(bindings: Sequence[BoundTool], source: Registry | None = None) -> Check:
+    """Asks the check of the named tool about a call that left no result; a tool that is gone does not know."""
+    found, bound_by_name = source or registry(), {bound.name: bound for bound in bindings}
+
+    async def check(name: str, call: ToolCall, arguments: Mapping[str, Any]) -> Finding:
+        bound = bound_by_name.get(name)
+        definition = _definition(bound, found) if bound else None
+        if bound is None or not isinstance(definition, ToolDefinition):
+            return Unknown()
+        return await check_call(definition, replace(call, config=bound.config), arguments)
+
+    return check
 
 
 def _tool(bound: BoundTool, source: Registry) -> Tool[Any]:
@@ -76,6 +96,8 @@ async def _run(bound: BoundTool, source: Registry, ctx: RunContext[ToolDeps], ar
     try:
         return await call_tool(source.get(bound.name, bound.version, bound.digest), call, arguments)
     except ToolFailed as error:
+        if call.ledger is not None:
+            call.ledger.failed(error)
         if error.outcome_unknown:
             raise
         raise (ModelRetry if error.retryable else Reported)(error.message) from error

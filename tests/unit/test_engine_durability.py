@@ -18,6 +18,7 @@ from apps.tools.effects import Effect
 from workers.engine.claim import ClaimedRun
 from workers.engine.durability import JournalDurability
 from workers.engine.journal import Journal, Outcome, Receipt, Recorded
+from workers.engine.purse import Purse
 from workers.engine.session import Session, Surroundings, current_session
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, ReplayMismatch
 from workers.engine.units import AGENT_NAME, Unit
@@ -36,6 +37,7 @@ class Store:
         self.steps: list[Recorded] = []
         self.outcomes: list[tuple[Unit, Outcome]] = []
         self.intents: set[str] = set()
+        self.late: list[Any] = []
         self.dies_after, self.refuses, self.cancel_at = dies_after, refuses, cancel_at
 
     async def recorded(self, run_id: uuid.UUID) -> Sequence[Recorded]:
@@ -54,10 +56,13 @@ class Store:
     async def recall(self, run_id: uuid.UUID, key: str) -> bytes | None:
         return None
 
-    async def intend(self, run_id: uuid.UUID, epoch: int, unit: Unit) -> None:
-        if unit.key in self.intents:
+    async def intend(self, run_id: uuid.UUID, epoch: int, unit: Unit, *, again: bool = False) -> None:
+        if unit.key in self.intents and not again:
             raise OutcomeUnknown
         self.intents.add(unit.key)
+
+    def keep_late(self, run_id: uuid.UUID, epoch: int, key: str, payload: bytes) -> None:
+        self.late.append(canonical.load(payload))
 
 
 class Readers:
@@ -131,7 +136,11 @@ def claimed(attempt: int = 1, limits: Limits | None = None) -> ClaimedRun:
         event_seq=2,
         cancel_requested=False,
         quarantined=False,
+        capped=False,
         seconds_left=None,
+        account_ids=[],
+        parent_id=None,
+        budgeted=False,
     )
 
 
@@ -167,7 +176,8 @@ def execute(
     async def main() -> str:
         recorded = await store.recorded(RUN)
         journal = Journal(store, RUN, run.epoch, recorded)
-        around = Surroundings(readers or Readers(), None, lambda: len(store.steps) >= leaves_after)  # type: ignore[arg-type]
+        purse, leaving = Purse(None, run), lambda: len(store.steps) >= leaves_after  # type: ignore[arg-type]
+        around = Surroundings(readers or Readers(), None, purse, None, leaving)  # type: ignore[arg-type]
         session = Session(run, BUNDLE, journal, around)
         token = current_session.set(session)
         try:

@@ -12,18 +12,13 @@ from psycopg.errors import UniqueViolation
 
 from apps.core import canonical
 from apps.core.ids import new_id
-from apps.runs.statements import (
-    ALREADY_RECORDED,
-    INTEND,
-    KEEP_LATE,
-    RECALL,
-    RECORD_BUDGETED_STEP,
-    RECORD_EFFECT_STEP,
-    RECORD_STEP,
-    STOPPING,
-)
+from apps.runs.budget_statements import SETTLED
+from apps.runs.payload_statements import KEPT_BY_STEP, apart_parameters
+from apps.runs.payloads import Content, Packed, compressed
+from apps.runs.statements import ALREADY_RECORDED, EFFECT_SETTLED, INTEND, KEEP_LATE, RECALL, STOPPING, recording
 from apps.runs.states import EffectState, StepKind
 from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
+from workers.engine.payloads import opened, packed
 from workers.engine.stops import CancelSeen, LeaseLost, OutcomeUnknown, ReplayMismatch
 from workers.engine.units import Unit
 
@@ -108,11 +103,13 @@ class PostgresStore:
 
     async def recorded(self, run_id: UUID) -> Sequence[Recorded]:
         rows = await insist(lambda: fetch_all(self._pool, RECORDED, {"run": run_id}))
-        return [Recorded(**row) for row in rows]
+        results = await opened(self._pool, run_id, [row["result"] for row in rows])
+        return [Recorded(**row | {"result": result}) for row, result in zip(rows, results, strict=True)]
 
     async def record(self, run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
-        parameters = _parameters(run_id, epoch, unit, outcome)
-        statement = _statement(outcome)
+        payloads = await _payloads(unit, outcome)
+        parameters = _parameters(run_id, epoch, unit, outcome) | payloads.parameters()
+        statement = recording(*_parts(outcome, payloads))
         try:
             row = await insist(lambda: fetch_one(self._pool, statement, parameters))
         except UniqueViolation:
@@ -124,7 +121,7 @@ class PostgresStore:
 
     async def recall(self, run_id: UUID, key: str) -> bytes | None:
         row = await insist(lambda: fetch_one(self._pool, RECALL, {"run": run_id, "key": key}))
-        return None if row is None else row["result"]
+        return None if row is None else (await opened(self._pool, run_id, [row["result"]]))[0]
 
     async def intend(self, run_id: UUID, epoch: int, unit: Unit, *, again: bool = False) -> None:
         # The same id in every try: an intent whose commit was not answered is recognised as this one.
@@ -140,7 +137,7 @@ class PostgresStore:
 
     def keep_late(self, run_id: UUID, epoch: int, key: str, payload: bytes) -> None:
         # Not in the slice's own task, which is being cancelled.
-        row = {"run": run_id, "epoch": epoch, "key": key, "payload": payload}
+        row = {"run": run_id, "epoch": epoch, "key": key, "payload": compressed(payload, "late result")}
         task = asyncio.get_running_loop().create_task(self._keep_late(row))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
@@ -196,10 +193,35 @@ class Journal:
             raise ReplayMismatch(f"The journal has no {unit.key}, and has later steps.")
 
 
-def _statement(outcome: Outcome) -> str:
-    if outcome.effect:
-        return RECORD_EFFECT_STEP
-    return RECORD_BUDGETED_STEP if outcome.reservations else RECORD_STEP
+@dataclass(frozen=True, slots=True)
+class _Payloads:
+    """What a step's row holds besides its figures, by column."""
+
+    packed: dict[str, Packed | None]
+
+    @property
+    def apart(self) -> list[Content]:
+        return [each.apart for each in self.packed.values() if each is not None and each.apart is not None]
+
+    def parameters(self) -> dict[str, Any]:
+        rows = {column: None if each is None else each.row for column, each in self.packed.items()}
+        return rows | apart_parameters(self.apart)
+
+
+async def _payloads(unit: Unit, outcome: Outcome) -> _Payloads:
+    """Raises PayloadTooLarge above 50 MiB each."""
+    request = None if unit.arguments is None else canonical.dump(unit.arguments)
+    data = {"request": request, "result": outcome.result, "manifest": outcome.manifest}
+    return _Payloads({column: None if each is None else await packed(each, column) for column, each in data.items()})
+
+
+def _parts(outcome: Outcome, payloads: _Payloads) -> list[str]:
+    parts = {
+        EFFECT_SETTLED: outcome.effect is not None,
+        SETTLED: bool(outcome.reservations),
+        KEPT_BY_STEP: bool(payloads.apart),
+    }
+    return [part for part, wanted in parts.items() if wanted]
 
 
 def _intent(run_id: UUID, epoch: int, unit: Unit) -> dict[str, Any]:
@@ -210,7 +232,7 @@ def _intent(run_id: UUID, epoch: int, unit: Unit) -> dict[str, Any]:
         "key": unit.key,
         "tool": unit.name[:200],
         "digest": unit.digest,
-        "arguments": None if unit.arguments is None else canonical.dump(unit.arguments),
+        "arguments": None if unit.arguments is None else compressed(canonical.dump(unit.arguments), "arguments"),
     }
 
 
@@ -223,9 +245,6 @@ def _parameters(run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> dict[
         "name": unit.name[:200],
         "tool_call_id": unit.tool_call_id,
         "digest": unit.digest,
-        "request": None if unit.arguments is None else canonical.dump(unit.arguments),
-        "result": outcome.result,
-        "manifest": outcome.manifest,
         "error_code": outcome.error_code[:60],
         "effect": outcome.effect.value if outcome.effect else None,
         "checked": outcome.checked,

@@ -24,6 +24,7 @@ from workers.engine.purse import Purse, Reserved
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained
 from workers.engine.threads import DatabaseThreads
 from workers.engine.units import Unit
+from workers.engine.waits_store import WaitRows
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class Surroundings:
     publisher: Publisher
     threads: DatabaseThreads
     purse: Purse
+    waits: WaitRows
     leaving: Callable[[], bool]
 
 
@@ -77,6 +79,7 @@ class Session:
     def __init__(self, run: ClaimedRun, bundle: AgentBundle, journal: Journal, around: Surroundings) -> None:
         self.run, self.bundle, self.journal, self.threads = run, bundle, journal, around.threads
         self._publisher, self._leaving, self.purse = around.publisher, around.leaving, around.purse
+        self.waits = around.waits
         self.deadline = None if run.seconds_left is None else time.monotonic() + run.seconds_left
         self.model_calls = 0
         self.mounts = tuple(_mount(mount, run.context_versions) for mount in bundle.mounts)

@@ -1,18 +1,22 @@
 """Every write to a run; the same functions serve REST, the admin, the command line, workers and your own code."""
 
 from apps.runs.services.cancel import cancel_run
-from apps.runs.services.create import Attachment, Origin, RunRequest, create_run
+from apps.runs.services.create import create_run
+from apps.runs.services.effects import EffectDecision, resolve_effect
 from apps.runs.services.erase import erase_run
+from apps.runs.services.request import Attachment, Origin, RunRequest
 from apps.runs.services.resume import resume_run
 from apps.runs.services.threads import create_thread
 
 __all__ = [
     "Attachment",
+    "EffectDecision",
     "Origin",
     "RunRequest",
     "cancel_run",
     "create_run",
     "create_thread",
     "erase_run",
+    "resolve_effect",
     "resume_run",
 ]

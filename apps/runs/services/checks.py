@@ -21,6 +21,14 @@ def encoded_input(value: Any) -> bytes:
     return _encoded(value, "input")
 
 
+def encoded_result(value: Any, limit: int) -> bytes:
+    """What a person says that a call returned, as it is stored; `limit` in bytes. Raises InvalidRunInput."""
+    data = _encoded(value, "result")
+    if len(data) > limit:
+        raise _refusal("result", "too_large", f"The result has {len(data)} bytes; {limit} are accepted.")
+    return data
+
+
 def require_metadata(metadata: dict[str, Any]) -> None:
     """Raises InvalidRunInput for what is no JSON, for NUL and lone surrogates, above 50 keys and above 16 KiB."""
     if len(metadata) > MAX_METADATA_KEYS:

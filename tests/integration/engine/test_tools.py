@@ -84,7 +84,8 @@ def test_an_unsafe_tool_leaves_its_line_in_the_ledger(support, tools, host):
     assert (run.status, toolbox.calls) == ("succeeded", {"pay 7": 1})
     effect = Effect.objects.get()
     assert (effect.run_id, effect.tool, effect.state, effect.epoch) == (run.id, "pay", "committed", 1)
-    assert canonical.load(effect.result)["result"] == {"receipt": 7}
+    assert (canonical.load(effect.arguments), effect.result) == ({"amount": 7}, None)
+    assert tool_results(run)["c0"]["result"] == {"receipt": 7}
 
 
 def test_an_idempotent_tool_gets_a_key_of_its_own_call(support, tools, host):

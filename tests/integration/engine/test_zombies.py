@@ -2,12 +2,11 @@
 
 import pytest
 
-from apps.core.ids import new_id
 from apps.runs.models import Effect, Run
 from apps.runs.statements import INTEND, MOVE, SWEEP
 from apps.runs.states import EventType, RunStatus
 from apps.runs.transitions import Move
-from tests.integration.runs.world import claim, end_lease, history, make_worker, one, set_up_run
+from tests.integration.runs.world import claim, end_lease, history, intent_row, make_worker, one, set_up_run
 from workers.engine.outcome import Holder, failed, stopped, succeeded
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, OutcomeUnknown
 
@@ -49,12 +48,11 @@ def test_an_intent_whose_commit_was_not_answered_is_recognised(support):
     """The connection broke after the commit: the repeat must not look like a call that was started before."""
     run = set_up_run(support)
     claim()
-    intent = {"run": run.id, "epoch": 1, "key": "1/pay/c", "tool": "pay", "digest": bytes(32)}
-    first = intent | {"id": new_id()}
+    first = intent_row(run.id)
     assert one(INTEND, first) == {"held": True, "inserted": True}
     assert one(INTEND, first) == {"held": True, "inserted": True}
-    assert one(INTEND, intent | {"id": new_id()}) == {"held": True, "inserted": False}
-    assert list(Effect.objects.values_list("id", "state")) == [(first["id"], "intent")]
+    assert one(INTEND, intent_row(run.id)) == {"held": True, "inserted": False}
+    assert list(Effect.objects.values_list("intent_id", "state")) == [(first["id"], "intent")]
 
 
 def test_whoever_may_decide_needs_no_epoch(support):

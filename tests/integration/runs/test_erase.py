@@ -16,7 +16,7 @@ from apps.runs.models import Effect, Event, Run, Step
 from apps.runs.services import Attachment, RunRequest, create_run, erase_run, resume_run
 from apps.runs.statements import INTEND
 from apps.runs.states import RunStatus
-from tests.integration.runs.world import claim, finish, make_agent, one, record, set_up_run, together
+from tests.integration.runs.world import claim, finish, intent_row, make_agent, one, record, set_up_run, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,8 +31,7 @@ def with_file(workspace, data: bytes = POEM) -> Run:
 def finished(run: Run) -> Run:
     """Ended after a step and an effect."""
     claim()
-    intent = {"id": new_id(), "run": run.id, "epoch": 1, "key": "k", "tool": "t", "digest": bytes(32)}
-    assert one(INTEND, intent) == {"held": True, "inserted": True}
+    assert one(INTEND, intent_row(run.id)) == {"held": True, "inserted": True}
     record(run.id, 1)
     finish(run)
     return run

@@ -32,7 +32,8 @@ from apps.runs.statements import (
 )
 from apps.runs.states import TERMINAL, EventType, RunStatus
 from apps.runs.transitions import Move
-from tests.integration.runs.world import claim, make_agent, make_worker, step_row
+from tests.integration.runs.crowds import copy_run
+from tests.integration.runs.world import claim, intent_row, make_agent, make_worker, step_row
 from workers.engine.lease import CANCELLED
 from workers.engine.slices import HISTORY
 
@@ -40,18 +41,14 @@ MANY = 200_000
 SOME = 40_000
 BIG = {"runs_run", "runs_step", "runs_event", "runs_effect", "runs_thread"}
 
-_OLD = """
-INSERT INTO runs_run (id, created_at, workspace_id, agent_id, agent_version_id, status, stop_reason, error_code,
-    error_detail, attempt, crashes, lease_epoch, streaming, input, attachments, limits, metadata, context_versions,
-    event_seq, step_count, model_calls, input_tokens, output_tokens, cost_usd, created_by_kind, request_id, queued_at,
-    started_at, finished_at, announced_at, held, quarantined, api_key_id,
-    account_ids)
-SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
-    at, %(workspace)s, %(agent)s, %(version)s,
-    (ARRAY['succeeded', 'failed', 'cancelled'])[1 + n %% 3], 'completed', '', '', 1, 0, 1, false,
-    '\\x2278220a', '[]', '{}', jsonb_build_object('ticket', n, 'team', n %% 7), '{}', 4, 1, 1, 3, 4, 0, 'user', '', at,
-    at, at, at, false, false, '00000000-0000-0000-0000-000000000000', '{}'
-FROM generate_series(1, %(many)s) AS n, LATERAL (SELECT now() - make_interval(secs => %(many)s - n)) AS moment (at)"""
+_AT = f"now() - make_interval(secs => {MANY} - n)"
+_OLD = {
+    "id": f"(lpad(to_hex((extract(epoch FROM {_AT}) * 1000)::bigint), 12, '0') || '70008000' "
+    "|| lpad(to_hex(n), 12, '0'))::uuid",
+    "status": "(ARRAY['succeeded', 'failed', 'cancelled'])[1 + n % 3]",
+    "metadata": "jsonb_build_object('ticket', n, 'team', n % 7)",
+    **dict.fromkeys(("created_at", "queued_at", "started_at", "finished_at", "announced_at"), _AT),
+}
 _STEPS = """
 INSERT INTO runs_step (run_id, n, key, kind, name, tool_call_id, epoch, digest, result, error_code, started_at,
     input_tokens, output_tokens, cost_usd)
@@ -71,19 +68,15 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, A
     """A workspace with many old runs and a few that are alive, gone again when the tests here are done."""
     with django_db_blocker.unblock():
         workspace = Workspace.objects.create(slug=f"crowd-{new_id().hex[-8:]}", name="Crowd")
-        version, _ = make_agent(workspace), make_agent(workspace, slug="idle")
+        make_agent(workspace)
+        make_agent(workspace, slug="idle")
         thread = create_thread(workspace.id)
-        names = {
-            "workspace": workspace.id,
-            "agent": version.agent_id,
-            "version": version.id,
-            "many": MANY,
-            "some": SOME,
-        }
+        first = create_run(workspace.id, RunRequest(agent="docs", input="x"))
+        copy_run(first, MANY, **_OLD)
         with connection.cursor() as cursor:
-            for statement in (_OLD, _STEPS, _EVENTS, _EFFECTS):
-                cursor.execute(statement, names)
-        runs = [create_run(workspace.id, RunRequest(agent="docs", input="x")) for _ in range(20)]
+            for statement in (_STEPS, _EVENTS, _EFFECTS):
+                cursor.execute(statement, {"some": SOME})
+        runs = [first] + [create_run(workspace.id, RunRequest(agent="docs", input="x")) for _ in range(19)]
         talk = create_run(workspace.id, RunRequest(agent="docs", input="x", thread_id=thread.id))
         worker = make_worker()
         with connection.cursor() as cursor:
@@ -139,7 +132,7 @@ def sql(queryset: QuerySet[Any, Any]) -> tuple[str, Any]:
 def hot_statements(crowd: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     held = crowd["held"]
     unit = {"run": held, "epoch": 1, "key": "1/x/0"}
-    effect = unit | {"id": new_id(), "tool": "t", "digest": b""}
+    effect = intent_row(held, key="1/x/0")
     move = Move(run_id=held, to=RunStatus.SUCCEEDED, event=EventType.SUCCEEDED, epoch=1, output=b"1")
     return {
         "claim": (CLAIM, {"worker": crowd["worker"], "after": UUID(int=0)}),

@@ -105,6 +105,23 @@ def step_row(run_id: UUID, epoch: int, key: str = "1/agent__model.request/0", **
         "output_tokens": 4,
         "cost_usd": "0.00000500",
         "event": canonical.dump({"kind": "model", "name": "script"}),
+        "effect": "committed",
+        "checked": False,
+    }
+    return row | changes
+
+
+def intent_row(run_id: UUID, epoch: int = 1, key: str = "1/pay/c", **changes: Any) -> dict[str, Any]:
+    """What INTEND binds for a call of `pay`, as a try of its own."""
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "run": run_id,
+        "epoch": epoch,
+        "key": key,
+        "tool": "pay",
+        "digest": bytes(32),
+        "arguments": b'{"amount":7}',
+        "again": False,
     }
     return row | changes
 

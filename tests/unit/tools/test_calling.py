@@ -162,14 +162,18 @@ def test_refusals_of_the_platform_keep_their_words_and_code(error: Any, retryabl
     assert (caught.value.code, caught.value.message, caught.value.retryable) == (error.code, error.message, retryable)
 
 
-def test_words_of_other_exceptions_stay_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("effect", [Effect.READ_ONLY, Effect.IDEMPOTENT, Effect.UNSAFE])
+def test_words_of_other_exceptions_stay_in_the_log(caplog: pytest.LogCaptureFixture, effect: Effect) -> None:
+    """Nor do they say whether an unsafe tool has had its effect: the connection may have broken after sending."""
+
     def broken(call: ToolCall) -> None:
         raise ValueError("postgresql://cef:password@db/")
 
     with caplog.at_level(logging.ERROR), pytest.raises(ToolFailed) as caught:
-        run_tool(make(broken))
+        run_tool(make(broken, effect=effect))
     assert caught.value.message == "broken failed with ValueError."
-    assert (caught.value.code, caught.value.retryable, caught.value.outcome_unknown) == ("tool_failed", False, False)
+    assert (caught.value.code, caught.value.retryable) == ("tool_failed", False)
+    assert caught.value.outcome_unknown is (effect is Effect.UNSAFE)
     assert "password" in caplog.text
 
 
@@ -242,9 +246,11 @@ def test_a_result_that_breaks_its_schema_is_refused() -> None:
 
 
 def test_a_result_may_have_a_megabyte_and_no_more(settings: Any) -> None:
+    settings.CEF_TOOL_RESULT_BYTES = 1_000_000
     assert len(give("x" * (settings.CEF_TOOL_RESULT_BYTES - 2))) == settings.CEF_TOOL_RESULT_BYTES - 2
-    with pytest.raises(ToolOutputInvalid, match="1048577 bytes; 1048576 are accepted"):
+    with pytest.raises(ToolOutputInvalid, match="1000001 bytes; 1000000 are accepted") as caught:
         give("x" * (settings.CEF_TOOL_RESULT_BYTES - 1))
+    assert caught.value.code == "tool_result_too_large"
 
 
 def test_a_large_result_is_checked_beside_the_event_loop() -> None:
