@@ -84,8 +84,8 @@ class ToolDefinition:
     A tool that `defers` has no effect and gives no result: its `run` returns a Deferral at once, sync and without I/O,
     the run waits for that, holding no worker, and what comes is the result. It is called anew whenever a run resumes.
 
-    `check` is called as `check(call, **arguments)`, sync or async, and returns a Finding: of a call that left no result,
-    whether it had its effect.
+    `check` is called as `check(call, **arguments)`, sync or async, and returns a Finding: of a call that left no
+    result, whether it had its effect.
     """
 
     name: str

@@ -1,15 +1,16 @@
 """Runs one tool once: checked arguments in, a checked JSON result out, and nothing but ToolFailed when it fails."""
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache, partial
 from typing import Any, Final, cast
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from pydantic import JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError
 
@@ -18,7 +19,7 @@ from apps.core.clock import Clock, SystemClock
 from apps.core.exceptions import CefError, Fault, InvalidInput, LimitExceeded, Unavailable
 from apps.tools.definitions import ToolCall, ToolDefinition
 from apps.tools.effects import Effect
-from apps.tools.exceptions import ToolFailed, ToolInputInvalid, ToolOutputInvalid, ToolTimeout
+from apps.tools.exceptions import ResultTooLarge, ToolFailed, ToolInputInvalid, ToolOutputInvalid, ToolTimeout
 from apps.tools.schemas import faults, sentence
 
 logger = logging.getLogger(__name__)
@@ -36,18 +37,23 @@ async def call_tool(
 
     A sync tool runs in one of CEF_TOOL_THREADS threads, whose database connection is closed afterwards; waiting for a
     free one counts against the time limit, which is the tool's or what the call's deadline leaves. A thread cannot be
-    stopped: after a timeout the function may still come to its end, so an unsafe tool then has an unknown outcome.
+    stopped: after a timeout the function may still come to its end, and what it brings then is left in the ledger.
+
+    Of an unsafe tool only a ToolFailed of its own, or a refusal of the platform, says that nothing has happened. After
+    a timeout and after any other exception its outcome is unknown.
 
     Raises ToolInputInvalid (the message tells a model what to correct), ToolTimeout, ToolOutputInvalid, or ToolFailed
     with the tool's own code.
     """
     prepared = check_arguments(definition, arguments)
+    if definition.defers:
+        raise ToolFailed(f"{definition.name} waits, and only an agent's run can wait.", code="not_in_a_run")
     seconds = _seconds(definition, call, clock or SystemClock())
     if seconds <= 0:
         raise ToolTimeout(f"There is no time left to call {definition.name}.")
     try:
         async with asyncio.timeout(seconds) as limit:
-            value = await _execute(definition, call, prepared)
+            value = await execute(definition, definition.run, call, prepared)
     except TimeoutError as error:
         raise _timeout(definition, seconds) if limit.expired() else _failure(definition, error) from error
     except ToolFailed:
@@ -59,7 +65,7 @@ async def call_tool(
     # A tool is foreign code: the run must go on whatever it raises. SystemExit would end the loop with all its runs.
     except (Exception, SystemExit) as error:
         raise _failure(definition, error) from error
-    return await _checked(definition, value)
+    return await checked(definition, value)
 
 
 def check_arguments(definition: ToolDefinition, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,15 +93,35 @@ def _seconds(definition: ToolDefinition, call: ToolCall, clock: Clock) -> float:
     return min(definition.timeout_s, left)
 
 
-async def _execute(definition: ToolDefinition, call: ToolCall, arguments: dict[str, Any]) -> Any:
-    if definition.is_async:
-        return await definition.run(call, **arguments)
-    return await _in_thread(partial(_closing, partial(definition.run, call, **arguments)))
+async def execute(
+    definition: ToolDefinition, function: Callable[..., Any], call: ToolCall, arguments: Mapping[str, Any]
+) -> Any:
+    """What one of the tool's functions returns, called where it wants to be: on the loop, or in a thread."""
+    if inspect.iscoroutinefunction(function):
+        return await function(call, **arguments)
+    future = _submit(partial(_closing, partial(function, call, **arguments)))
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        # The thread goes on. Its result is stored from another one, for a callback may run on the event loop.
+        if function is definition.run and definition.effect == Effect.UNSAFE:
+            keep = partial(_keep_late, definition, call)
+            future.add_done_callback(lambda done: _submit(partial(_closing, partial(keep, done))))
+        raise
 
 
-async def _in_thread(function: Any) -> Any:
+def _keep_late(definition: ToolDefinition, call: ToolCall, done: "Future[Any]") -> None:
+    if done.cancelled() or done.exception() is not None or call.ledger is None:
+        return
+    try:
+        call.ledger.late(load(_encode(definition, done.result())))
+    except (ToolFailed, DatabaseError) as error:
+        logger.warning("A late result of %s is lost.", definition.label, exc_info=error)
+
+
+def _submit(function: Callable[[], Any]) -> "Future[Any]":
     # The context carries the run's ids into the log lines of the thread.
-    return await asyncio.get_running_loop().run_in_executor(_threads(), copy_context().run, function)
+    return _threads().submit(copy_context().run, function)
 
 
 @cache
@@ -111,10 +137,11 @@ def _closing(function: Any) -> Any:
         connections.close_all()
 
 
-async def _checked(definition: ToolDefinition, value: Any) -> JsonValue:
+async def checked(definition: ToolDefinition, value: Any) -> JsonValue:
+    """The value as JSON, if it is what the tool declared. Raises ToolOutputInvalid."""
     encoded = _encode(definition, value)
     check = partial(_check_result, definition, encoded)
-    return cast(JsonValue, check() if len(encoded) <= _INLINE_BYTES else await _in_thread(check))
+    return cast(JsonValue, check() if len(encoded) <= _INLINE_BYTES else await asyncio.wrap_future(_submit(check)))
 
 
 def _encode(definition: ToolDefinition, value: Any) -> bytes:
@@ -126,7 +153,7 @@ def _encode(definition: ToolDefinition, value: Any) -> bytes:
         raise ToolOutputInvalid(f"{definition.name} returned something that is not JSON.") from error
     if len(encoded) > settings.CEF_TOOL_RESULT_BYTES:
         limit = settings.CEF_TOOL_RESULT_BYTES
-        raise ToolOutputInvalid(f"{definition.name} returned {len(encoded)} bytes; {limit} are accepted.")
+        raise ResultTooLarge(f"{definition.name} returned {len(encoded)} bytes; {limit} are accepted.")
     return encoded
 
 
@@ -146,4 +173,5 @@ def _timeout(definition: ToolDefinition, seconds: float) -> ToolTimeout:
 def _failure(definition: ToolDefinition, error: BaseException) -> ToolFailed:
     """What the model may know of an unforeseen exception: its kind. Its words may hold secrets and go to the log."""
     logger.error("The tool %s failed.", definition.label, exc_info=error)
-    return ToolFailed(f"{definition.name} failed with {type(error).__name__}.")
+    unsafe = definition.effect == Effect.UNSAFE
+    return ToolFailed(f"{definition.name} failed with {type(error).__name__}.", outcome_unknown=unsafe)
