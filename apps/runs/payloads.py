@@ -52,16 +52,21 @@ class Packed:
     apart: Content | None = None
 
 
-def pack(data: bytes, what: str = "payload") -> Packed:
-    """The form in which these JSON bytes are stored. Compresses about 100 MB a second.
+def compressed(data: bytes, what: str = "payload") -> bytes:
+    """The row that holds these JSON bytes itself, whatever their size. Compresses about 100 MB a second.
 
     Raises PayloadTooLarge, which calls it `what`, above 50 MiB.
     """
     require_size(data, what)
     if len(data) < COMPRESSED_FROM:
-        return Packed(data)
+        return data
     smaller = _HEAD.pack(_COMPRESSED, len(data)) + zlib.compress(data, _LEVEL)
-    kept = smaller if len(smaller) < len(data) else data
+    return smaller if len(smaller) < len(data) else data
+
+
+def pack(data: bytes, what: str = "payload") -> Packed:
+    """The form in which these JSON bytes are stored; see `compressed`."""
+    kept = compressed(data, what)
     if len(data) < APART_FROM:
         return Packed(kept)
     content = Content(sha256(kept).digest(), kept)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import partial, reduce
 from itertools import chain
 from operator import or_
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -80,7 +80,12 @@ def _referred_by(model: type[Model], rows: Q) -> set[bytes]:
 def _used(workspace_id: UUID, digests: Collection[bytes]) -> set[bytes]:
     """Those of the hashes that something refers to; another workspace's references only make it more careful."""
     used = kept_contents(workspace_id, digests)
-    parameters = {"workspace": workspace_id, "digests": list(digests), "first": REFERENCES[0], "end": REFERENCES[1]}
+    parameters: dict[str, Any] = {
+        "workspace": workspace_id,
+        "digests": list(digests),
+        "first": REFERENCES[0],
+        "end": REFERENCES[1],
+    }
     statements = [
         _REFERRED.format(table=model._meta.db_table, column=column)
         for model, columns in PLACES.items()

@@ -7,6 +7,7 @@ CefError
 └── ToolFailed                a call did not give a result; the model is told the message
     ├── ToolInputInvalid      the model can correct its arguments
     ├── ToolOutputInvalid     the tool broke its own contract
+    │   └── ResultTooLarge    it returned more than is kept
     ├── ToolTimeout           no result in time
     └── ToolUnavailable       the code of this version is not here
 """
@@ -91,6 +92,12 @@ class ToolOutputInvalid(ToolFailed):
     """The tool's result is not what it declared."""
 
     code = "tool_output_invalid"
+
+
+class ResultTooLarge(ToolOutputInvalid):
+    """The tool returned more than is kept."""
+
+    code = "tool_result_too_large"
 
 
 class ToolTimeout(ToolFailed):

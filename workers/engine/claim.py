@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from apps.core import canonical
 from apps.runs.limits import Limits, Spent
 from apps.runs.statements import CLAIM, CLAIM_QUARANTINED
 from workers.engine.database import EnginePool, fetch_one
@@ -13,7 +12,10 @@ from workers.engine.database import EnginePool, fetch_one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedRun:
-    """A run as its new holder found it. `seconds_left` counts to the deadline, by the database's clock."""
+    """A run as its new holder found it. `seconds_left` counts to the deadline, by the database's clock.
+
+    `input` is a payload as its row holds it.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -22,7 +24,7 @@ class ClaimedRun:
     epoch: int
     attempt: int
     streaming: bool
-    input: Any
+    input: bytes
     attachments: list[dict[str, Any]]
     limits: Limits
     spent: Spent
@@ -60,7 +62,7 @@ def _claimed(row: dict[str, Any]) -> ClaimedRun:
         epoch=row["lease_epoch"],
         attempt=row["attempt"],
         streaming=row["streaming"],
-        input=canonical.load(row["input"]),
+        input=row["input"],
         attachments=row["attachments"],
         limits=Limits.of(row["limits"]),
         spent=_spent(row),

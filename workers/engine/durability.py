@@ -21,9 +21,10 @@ from pydantic_ai.tools import RunContext
 from apps.core import canonical
 from apps.core.failpoints import hit
 from apps.providers.calls import model_call
+from apps.runs.payloads import LARGEST, require_size
 from apps.runs.states import StepKind
 from apps.tools.effects import Effect
-from apps.tools.exceptions import ToolFailed
+from apps.tools.exceptions import ResultTooLarge, ToolFailed
 from apps.tools.toolset import Check
 from workers.engine.effects import EffectRules
 from workers.engine.journal import Outcome
@@ -124,18 +125,19 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         return payload
 
     async def _recorded(self, session: Session, scratch: Scratch, payload: object) -> object:
-        outcome = self._outcome(scratch, payload)
+        payload, data = _measured(scratch, payload)
+        outcome = self._outcome(scratch, payload, data)
         try:
             receipt = await session.journal.record(scratch.unit, outcome)
         except (LeaseLost, asyncio.CancelledError):
             if outcome.effect is not None:
-                session.journal.keep_late(scratch.unit, canonical.dump(payload))
+                session.journal.keep_late(scratch.unit, data)
             raise
         hit("after_commit_before_ack")
         session.settle(receipt, outcome.input_tokens + outcome.output_tokens, outcome.cost_usd)
         return payload
 
-    def _outcome(self, scratch: Scratch, payload: object) -> Outcome:
+    def _outcome(self, scratch: Scratch, payload: object, data: bytes) -> Outcome:
         tokens_in, tokens_out = _usage(payload) if scratch.unit.kind == StepKind.MODEL else (0, 0)
         cost = self._price(payload) if isinstance(payload, dict) and tokens_in + tokens_out else None
         event: dict[str, Any] = {
@@ -149,7 +151,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         if scratch.sources:
             event["sources"] = scratch.sources
         return Outcome(
-            result=canonical.dump(payload),
+            result=data,
             seconds=scratch.seconds,
             event=event,
             manifest=scratch.manifest,
@@ -206,6 +208,21 @@ def _spoken(event: AgentStreamEvent) -> str:
     if isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
         return event.delta.content_delta
     return ""
+
+
+def _measured(scratch: Scratch, payload: object) -> tuple[object, bytes]:
+    """The payload and its JSON. A tool's result that is too large to keep becomes the call's failure.
+
+    Raises PayloadTooLarge for anything else above 50 MiB.
+    """
+    data = canonical.dump(payload)
+    if len(data) <= LARGEST or scratch.unit.kind != StepKind.TOOL:
+        require_size(data, f"answer of the {scratch.unit.kind}")
+        return payload, data
+    failure = ResultTooLarge(f"{scratch.unit.name} returned {len(data)} bytes; at most {LARGEST} are kept.")
+    scratch.fail(failure)
+    payload = {"message": failure.message, "kind": "tool_failed"}
+    return payload, canonical.dump(payload)
 
 
 def _usage(payload: object) -> tuple[int, int]:

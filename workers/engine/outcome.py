@@ -1,13 +1,12 @@
 """What a slice's end means for the run's row; pure."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
 
-from apps.core import canonical
 from apps.core.exceptions import CefError
+from apps.runs.payloads import Packed
 from apps.runs.states import EventType, RunStatus, StopReason
 from apps.runs.transitions import Move
 from apps.tools.exceptions import ToolFailed
@@ -22,7 +21,7 @@ class Holder:
     epoch: int
 
 
-def succeeded(holder: Holder, output: Any, messages: list[Any] | None) -> Move:
+def succeeded(holder: Holder, output: Packed, messages: Packed | None) -> Move:
     """The agent gave its answer; `messages` are kept for the next run of its thread."""
     return Move(
         run_id=holder.run_id,
@@ -30,8 +29,8 @@ def succeeded(holder: Holder, output: Any, messages: list[Any] | None) -> Move:
         to=RunStatus.SUCCEEDED,
         event=EventType.SUCCEEDED,
         reason=StopReason.COMPLETED,
-        output=canonical.dump(output),
-        messages=None if messages is None else canonical.dump(messages),
+        output=output,
+        messages=messages,
     )
 
 

@@ -19,8 +19,8 @@ from apps.core.failpoints import hit
 from apps.core.logs import log_fields
 from apps.runs.conversation import attached_files, words_of
 from apps.runs.dispatch import doorbell
+from apps.runs.payloads import Packed
 from apps.runs.services.announce import announce_run
-from apps.runs.statements import MOVE
 from apps.runs.states import TERMINAL, RunStatus, StopReason
 from apps.runs.text import prompt_text
 from apps.runs.transitions import Move
@@ -28,6 +28,7 @@ from workers.engine.claim import ClaimedRun
 from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
 from workers.engine.journal import Journal, PostgresStore, Recorded
 from workers.engine.outcome import Holder, explained, failed, stop_in, stopped, succeeded
+from workers.engine.payloads import opened, packed
 from workers.engine.publisher import Publisher
 from workers.engine.purse import Purse
 from workers.engine.session import Session, Surroundings, current_session
@@ -138,8 +139,8 @@ class Slices:
         recorded = await self._store.recorded(run.id) if run.epoch > 1 else ()
         session = self._sessions[run.id] = self._session(run, built, recorded)
         result = await self._result(built.agent, session, await self._prompt(run), await self._history(run))
-        messages = JSON_CODEC.dump(list[ModelMessage], result.new_messages()) if run.thread_id else None
-        return succeeded(holder, result.output, messages)
+        said = await _said(result.new_messages()) if run.thread_id else None
+        return succeeded(holder, await packed(canonical.dump(result.output), "output"), said)
 
     async def _result(
         self,
@@ -168,7 +169,7 @@ class Slices:
         return await insist(lambda: self._threads.call(self._shelf.get, run.agent_version_id, run.streaming))
 
     async def _prompt(self, run: ClaimedRun) -> str | Sequence[UserContent]:
-        text = prompt_text(run.input)
+        text = prompt_text(canonical.load((await opened(self._pool, run.id, [run.input]))[0]))
         if not run.attachments:
             return text
         files = await insist(lambda: self._threads.call(attached_files, run.workspace_id, run.attachments))
@@ -179,8 +180,8 @@ class Slices:
             return []
         thread = {"thread": run.thread_id, "run": run.id}
         rows = await insist(lambda: fetch_all(self._pool, HISTORY, thread))
-        earlier = (JSON_CODEC.load(list[ModelMessage], canonical.load(row["messages"])) for row in rows)
-        return [message for messages in earlier for message in messages]
+        earlier = await opened(self._pool, run.id, [row["messages"] for row in rows])
+        return [message for data in earlier for message in JSON_CODEC.load(list[ModelMessage], canonical.load(data))]
 
     async def _finish(self, run: ClaimedRun, move: Move) -> None:
         task = asyncio.current_task()
@@ -188,7 +189,7 @@ class Slices:
         try:
             move = await self._with_words(run, move)
             parameters = move.parameters()
-            row = await insist(lambda: fetch_one(self._pool, MOVE, parameters))
+            row = await insist(lambda: fetch_one(self._pool, move.statement, parameters))
         finally:
             self._finishing.discard(task)
         if row is None:
@@ -210,7 +211,8 @@ class Slices:
             return move
         session = self._sessions.get(run.id)
         read = partial(words_of, run.id, unfinished=session.unfinished if session else "")
-        return replace(move, messages=await insist(lambda: self._threads.call(read)))
+        said = await insist(lambda: self._threads.call(read))
+        return replace(move, messages=await packed(said, "conversation"))
 
     async def _announce(self, move: Move) -> None:
         """Call the hooks in threads of their own; one that hangs keeps its thread, and neither the run nor its slot."""
@@ -220,3 +222,7 @@ class Slices:
         except (TimeoutError, *AWAY) as error:
             logger.warning("Completion hooks are left to the sweeper.", extra={"error": repr(error)})
 
+
+async def _said(messages: list[ModelMessage]) -> Packed:
+    """What the run adds to its thread."""
+    return await packed(canonical.dump(JSON_CODEC.dump(list[ModelMessage], messages)), "conversation")
