@@ -81,6 +81,24 @@ class IntakePaused(Unavailable):
     code = "intake_paused"
 
 
+class CapNotFound(NotFound):
+    """There is no such cap in this workspace."""
+
+    code = "cap_not_found"
+
+
+class CapBusy(Unavailable):
+    """The cap cannot be changed at this moment; try again."""
+
+    code = "cap_busy"
+
+
+class AbovePlatformCap(PermissionDenied):
+    """The platform does not let this workspace run so many at once."""
+
+    code = "above_platform_cap"
+
+
 class WaitNotFound(NotFound):
     """There is no such wait in this workspace."""
 

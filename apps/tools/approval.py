@@ -68,4 +68,4 @@ def _defaults(input_schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _require(condition: object, code: str, message: str) -> None:
     if not condition:
-        raise PydanticCustomError(code, message)  # type: ignore[arg-type]  # wants a literal
+        raise PydanticCustomError(code, message)

@@ -27,6 +27,7 @@ from workers.engine.slices import Slices
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
 from workers.engine.sweeper import Freed, free_abandoned, sweep
 from workers.engine.threads import DatabaseThreads
+from workers.engine.waits_store import DueWaits
 from workers.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class Host:
         self._hooks = DatabaseThreads(HOOK_THREADS)
         self._slices = Slices(self._pool, self._publisher, self._threads, self._hooks)
         self._turns = Turns()
+        self._due_waits = DueWaits(self._pool, self._threads)
         self._pace = asyncio.Lock()
         self._background = [
             self._loop.create_task(self._publisher.run(), name="publisher"),
@@ -170,6 +172,7 @@ class Host:
             try:
                 freed = await sweep(self._pool)
                 await give_back(self._pool)
+                await self._due_waits.settle()
                 if turn % RECONCILE_EVERY == 0:
                     freed += await self._reconcile()
                 for run_id, seq in freed:

@@ -27,6 +27,7 @@ from workers.engine.budgeted import BudgetedModel
 from workers.engine.durability import JournalDurability
 from workers.engine.session import Session
 from workers.engine.units import AGENT_NAME
+from workers.engine.waits import waiting_calls
 from workers.engine.wellformed import WellFormedModel
 
 FRESH_SECONDS: Final = 10.0
@@ -95,6 +96,7 @@ def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Se
             JournalDurability(
                 effects(bundle.tools), partial(_price, row), streaming=streaming, check=build_check(bundle.tools)
             ),
+            *waiting_calls(bundle.tools),
         ],
     )
     if bundle.output_schema:

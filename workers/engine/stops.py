@@ -8,10 +8,14 @@ StopRun
 ├── CancelSeen         somebody asked for the run to be cancelled
 ├── BudgetExceeded     the next call would go past a ceiling
 ├── ReplayMismatch     the code asks for something else than the journal holds
-└── OutcomeUnknown     an unsafe tool was started and nobody knows how it ended
+├── OutcomeUnknown     an unsafe tool was started and nobody knows how it ended
+└── Suspended          calls wait for people, time, other runs or events
 """
 
+from collections.abc import Sequence
+
 from apps.runs.states import StopReason
+from apps.runs.waiting import Asked
 
 
 class StopRun(BaseException):
@@ -63,3 +67,13 @@ class OutcomeUnknown(StopRun):
 
     reason = StopReason.OUTCOME_UNKNOWN
     code = "outcome_unknown"
+
+
+class Suspended(StopRun):
+    """The run waits: for the new waits named here, or only for such as were opened before."""
+
+    code = "suspended"
+
+    def __init__(self, asked: Sequence[Asked] = ()) -> None:
+        super().__init__()
+        self.asked = tuple(asked)

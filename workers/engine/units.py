@@ -61,16 +61,20 @@ def run_step_of(cache_key: tuple[object, ...]) -> int:
     return context.run_step if context else 0
 
 
+def call_key(call_id: str) -> str:
+    """The id of a tool call as keys hold it: whatever a model thinks of, in at most 120 printable characters."""
+    plain = len(call_id) <= _LONGEST_CALL_ID and call_id.isascii() and call_id.isprintable()
+    return call_id if plain else canonical.digest(call_id).hex()
+
+
 def _tool_unit(name: str, cache_key: tuple[object, ...]) -> Unit:
     tool_name, arguments = str(cache_key[0]), cache_key[1]
     context = _context(cache_key)
     if context is None or not isinstance(arguments, dict):
         raise TypeError(f"The operation {name} is no tool call.")
     call_id = context.tool_call_id or ""
-    plain = len(call_id) <= _LONGEST_CALL_ID and call_id.isascii() and call_id.isprintable()
-    short = call_id if plain else canonical.digest(call_id).hex()
     return Unit(
-        key=f"{context.run_step}/{name}/{short}",
+        key=f"{context.run_step}/{name}/{call_key(call_id)}",
         kind=StepKind.TOOL,
         name=tool_name,
         run_step=context.run_step,

@@ -1,0 +1,174 @@
+"""What people say: approve or reject a call, answer a question."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from apps.accounts.permissions import Permission, Role
+from apps.accounts.principals import Principal
+from apps.agents.selectors import version_bundle
+from apps.core import canonical
+from apps.core.exceptions import Fault
+from apps.runs.exceptions import (
+    AlreadyDecided,
+    DigestMismatch,
+    InvalidDecision,
+    NotYoursToDecide,
+    WaitNotOpen,
+)
+from apps.runs.models import Decision, Wait
+from apps.runs.services.waits_settling import lock_wait, settle, tell
+from apps.runs.states import EventType, Verdict, WaitKind, WaitState
+from apps.runs.text import storable
+from apps.runs.waiting import LARGEST_RESULT, Ending, Result, call_digest, denied, failed, returned
+from apps.tools.schemas import compile_validator, faults
+
+VERDICTS: Final = {
+    WaitKind.APPROVAL: frozenset({Verdict.APPROVE, Verdict.REJECT}),
+    WaitKind.QUESTION: frozenset({Verdict.ANSWER, Verdict.REJECT}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A verdict on what `digest` names; `arguments` are those of the call as edited by who approves it."""
+
+    verdict: Verdict
+    digest: bytes
+    arguments: dict[str, Any] | None = None
+    answer: Any = None
+    note: str = ""
+
+
+def decide_wait(principal: Principal, wait_id: UUID, word: Word) -> Wait:
+    """The wait after this word: ended, or still open when more people must approve.
+
+    Locks the run's row. Raises WaitNotFound, WaitNotOpen, NotYoursToDecide (wrong role, not the assignee, or who asked
+    for the run would approve), DigestMismatch when the call is not the one that was shown, AlreadyDecided for a second
+    word of the same person on the same arguments, and InvalidDecision for arguments or an answer against the schema.
+    """
+    with transaction.atomic():
+        wait = lock_wait(wait_id, workspace_id=principal.workspace_id)
+        _require_open(wait, word)
+        require_decider(principal, wait, word.verdict)
+        if bytes(wait.digest) != word.digest:
+            raise DigestMismatch(digest=bytes(wait.digest).hex())
+        _apply(wait, word, principal)
+    wait.refresh_from_db()
+    return wait
+
+
+def require_decider(principal: Principal, wait: Wait, verdict: Verdict) -> None:
+    """Raises NotYoursToDecide."""
+    if not principal.can(Permission.WAITS_DECIDE):
+        raise NotYoursToDecide
+    if wait.assignee_id is not None and (principal.kind, principal.id) != ("user", wait.assignee_id):
+        raise NotYoursToDecide("Another member was asked.")
+    if wait.role and Role(wait.role).outranks(principal.role):
+        raise NotYoursToDecide(f"This needs the role {wait.role} or a higher one.")
+    asked_for_it = (wait.run.created_by_kind, wait.run.created_by_id) == (principal.kind, principal.id)
+    if verdict == Verdict.APPROVE and asked_for_it:
+        raise NotYoursToDecide("Who asked for a run cannot approve its calls.", code="requester_cannot_approve")
+
+
+def _require_open(wait: Wait, word: Word) -> None:
+    if wait.state != WaitState.OPEN:
+        raise WaitNotOpen(f"The wait is {wait.state}.", state=wait.state)
+    if word.verdict not in VERDICTS.get(WaitKind(wait.kind), frozenset()):
+        raise _invalid("/verdict", "not_applicable", f"A wait for {wait.kind} takes no {word.verdict}.")
+
+
+def _apply(wait: Wait, word: Word, principal: Principal) -> None:
+    said = {"verdict": word.verdict.value, "by": principal.kind, "id": str(principal.id)}
+    match word.verdict:
+        case Verdict.ANSWER:
+            answer = _checked_answer(wait, word)
+            _write_down(wait, word, principal)
+            settle(wait, returned(answer), told=said)
+        case Verdict.REJECT:
+            _write_down(wait, word, principal)
+            settle(wait, _refusal(wait, word.note), told=said)
+        case Verdict.APPROVE:
+            _approve(wait, word, principal, said)
+
+
+def _approve(wait: Wait, word: Word, principal: Principal, said: dict[str, str]) -> None:
+    if word.arguments is not None:
+        _edit(wait, word.arguments)
+    _write_down(wait, word, principal)
+    approvals = wait.decisions.filter(verdict=Verdict.APPROVE, digest=wait.digest)
+    count = approvals.count()
+    tell(wait, EventType.WAIT_DECIDED, said | {"approvals": count, "needed": wait.needed})
+    if count >= wait.needed:
+        settle(wait, Result(ending=Ending.APPROVED, arguments=edited_arguments(wait)), told=said)
+
+
+def _edit(wait: Wait, arguments: dict[str, Any]) -> None:
+    """Others arguments than were shown: from now on they are what is decided on, and earlier approvals do not count."""
+    bundle = version_bundle(wait.run.agent_version_id)
+    schema = next(tool.input_schema for tool in bundle.tools if tool.name == wait.tool)
+    found = faults(compile_validator(schema), arguments)
+    if found:
+        raise InvalidDecision(
+            "The arguments break the tool's schema.",
+            errors=[Fault(f"/arguments{fault.pointer}", fault.code, fault.detail) for fault in found],
+        )
+    wait.digest = call_digest(wait.tool, arguments)
+    wait.save(update_fields=["digest"])
+
+
+def edited_arguments(wait: Wait) -> dict[str, Any] | None:
+    """The arguments that are to be decided on, when somebody has edited them; else None."""
+    edits = wait.decisions.filter(digest=wait.digest, arguments__isnull=False).order_by("-id")
+    newest = edits.values_list("arguments", flat=True).first()
+    if newest is None or call_digest(wait.tool, canonical.load(wait.arguments)) == bytes(wait.digest):
+        return None
+    arguments: dict[str, Any] = canonical.load(newest)
+    return arguments
+
+
+def _write_down(wait: Wait, word: Word, principal: Principal) -> None:
+    try:
+        with transaction.atomic():
+            Decision.objects.create(
+                wait=wait,
+                verdict=word.verdict,
+                digest=wait.digest,
+                arguments=None if word.arguments is None else canonical.dump(word.arguments),
+                note=storable(word.note),
+                decided_by_kind=principal.kind,
+                decided_by_id=principal.id,
+            )
+    except IntegrityError as error:
+        if "one_word_each" not in str(error):
+            raise
+        raise AlreadyDecided from None
+
+
+def _checked_answer(wait: Wait, word: Word) -> Any:
+    require_size(word.answer, "/answer")
+    found = faults(compile_validator(wait.answer_schema), word.answer) if wait.answer_schema is not None else ()
+    if found:
+        pointers = [Fault(f"/answer{fault.pointer}", fault.code, fault.detail) for fault in found]
+        raise InvalidDecision("The answer breaks the question's schema.", errors=pointers)
+    return word.answer
+
+
+def require_size(value: Any, pointer: str) -> None:
+    """Raises InvalidDecision above 1 MiB."""
+    size = len(canonical.dump(value))
+    if size > LARGEST_RESULT:
+        raise _invalid(pointer, "too_large", f"This has {size} bytes; {LARGEST_RESULT} are accepted.")
+
+
+def _refusal(wait: Wait, note: str) -> Result:
+    reason = f" {note.strip()}" if note.strip() else ""
+    if wait.kind == WaitKind.QUESTION:
+        return failed(f"The question was not answered.{reason}")
+    return denied(f"The call was rejected.{reason}")
+
+
+def _invalid(pointer: str, code: str, detail: str) -> InvalidDecision:
+    return InvalidDecision(detail, errors=[Fault(pointer, code, detail)])
