@@ -8,9 +8,10 @@ from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, Usage
 from apps.core.exceptions import CefError
 from apps.runs.payloads import Packed
 from apps.runs.states import EventType, RunStatus, StopReason
+from apps.runs.suspension import suspension
 from apps.runs.transitions import Move
 from apps.tools.exceptions import ToolFailed
-from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, StopRun
+from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, StopRun, Suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,9 @@ def stopped(holder: Holder, stop: StopRun) -> Move | None:
             data={"cause": "drain"},
         )
     if isinstance(stop, CancelSeen):
-        return Move(
-            run_id=holder.run_id,
-            epoch=holder.epoch,
-            to=RunStatus.CANCELLED,
-            event=EventType.CANCELLED,
-            reason=stop.reason,
-        )
+        return cancelled(holder)
+    if isinstance(stop, Suspended):
+        return suspension(holder.run_id, holder.epoch, stop.asked)
     if isinstance(stop, OutcomeUnknown):
         return Move(
             run_id=holder.run_id,
@@ -65,6 +62,17 @@ def stopped(holder: Holder, stop: StopRun) -> Move | None:
             data={"cause": stop.code, "detail": stop.detail},
         )
     return failed(holder, stop.code, stop.detail, stop.reason)
+
+
+def cancelled(holder: Holder) -> Move:
+    """Somebody asked for the run to be cancelled."""
+    return Move(
+        run_id=holder.run_id,
+        epoch=holder.epoch,
+        to=RunStatus.CANCELLED,
+        event=EventType.CANCELLED,
+        reason=CancelSeen.reason,
+    )
 
 
 def failed(holder: Holder, code: str, detail: str, reason: StopReason = StopReason.ERROR) -> Move:
