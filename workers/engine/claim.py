@@ -14,7 +14,7 @@ from workers.engine.database import EnginePool, fetch_one
 class ClaimedRun:
     """A run as its new holder found it. `seconds_left` counts to the deadline, by the database's clock.
 
-    `input` is a payload as its row holds it.
+    A `capped` run holds a place that another one may be waiting for. `input` is a payload as its row holds it.
     """
 
     id: UUID
@@ -32,8 +32,10 @@ class ClaimedRun:
     event_seq: int
     cancel_requested: bool
     quarantined: bool
+    capped: bool
     seconds_left: float | None
     account_ids: list[UUID]
+    parent_id: UUID | None
     budgeted: bool
 
 
@@ -70,8 +72,10 @@ def _claimed(row: dict[str, Any]) -> ClaimedRun:
         event_seq=row["event_seq"],
         cancel_requested=row["cancel_requested"],
         quarantined=row["quarantined"],
+        capped=row["capped"],
         seconds_left=row["seconds_left"],
         account_ids=row["account_ids"],
+        parent_id=row["parent_id"],
         budgeted=row["budgeted"],
     )
 

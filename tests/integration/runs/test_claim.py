@@ -50,6 +50,7 @@ def test_it_works(support, send):
         "cost_usd": 0,
         "event_seq": 2,
         "quarantined": False,
+        "capped": False,
         "account_ids": [],
         "budgeted": False,
         "cancel_requested": False,
