@@ -76,6 +76,7 @@ def _json(effect: Effect, arguments: Any, result: Any, late: Any) -> dict[str, A
     decided = effect.decided_by_kind != ""
     return {
         "id": effect.id,
+        "key": effect.key,
         "tool": effect.tool,
         "state": effect.state,
         "undecided": effect.state == EffectState.OUTCOME_UNKNOWN and effect.settled_at is None,

@@ -14,8 +14,9 @@ from apps.agents.models import Agent
 from apps.core import canonical
 from apps.core.ids import first_id
 from apps.runs import payloads
+from apps.runs.effects import effects_json, effects_of
 from apps.runs.exceptions import RunNotFound, StepNotFound
-from apps.runs.models import Effect, Event, Run, Step
+from apps.runs.models import Event, Run, Step
 
 PAYLOADS: Final = ("input", "output", "messages")
 """Columns that a list never reads."""
@@ -215,11 +216,10 @@ def run_export(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
     """Everything the platform holds about a run, JSON-ready. Raises RunNotFound."""
     detail = run_detail(workspace_id, run_id)
     steps = Step.objects.filter(run_id=run_id).order_by("n").values(*_STEP_DETAIL, "key", "manifest")
-    effects = Effect.objects.filter(run_id=run_id).order_by("id").values("key", "tool", "state", "settled_at", "result")
     return detail | {
         "steps": [_exported_step(workspace_id, row) for row in steps],
         "events": [event_json(event) for event in events_of(run_id)],
-        "effects": [row | _loaded(workspace_id, row, "result") for row in effects],
+        "effects": effects_json(effects_of(run_id)),
     }
 
 

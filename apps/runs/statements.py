@@ -131,8 +131,8 @@ SELECT EXISTS (SELECT FROM fenced) AS held,
        ) AS inserted"""
 """The intent of a call, once: a second is written only over one that certainly did not happen.
 
-A person's word makes it `failed`; `again` says that the tool's own check just found so. A repeat of this statement, sent
-because its commit was not answered, finds its own intent.
+A person's word makes it `failed`; `again` says that the tool's own check just found so. A repeat of this statement,
+sent because its commit was not answered, finds its own intent.
 """
 
 _MOVE: Final = f"""
@@ -173,10 +173,15 @@ WITH moved AS (
 ), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}"""
 
 _MOVED: Final = """
-SELECT event_seq, (SELECT id FROM next_in_thread) AS next_id FROM moved"""
+SELECT event_seq, (SELECT id FROM next_in_thread) AS next_id,
+       CASE WHEN %(terminal)s::boolean THEN thread_id END AS left_thread
+FROM moved"""
 
 MOVE: Final = _MOVE + _MOVED
 """Compare-and-swap of the state, with its event. What the run held is given back: places under caps, the thread's turn.
+
+`next_id` is the run whose turn it is in the thread now. When it is null, one may have come that this statement did not
+see; NEXT_IN_THREADS, sent for `left_thread` after the commit, does.
 
 An orderly give-back is no attempt. A call that was intended and has no result when its run leaves the process: nobody
 knows how it ended.
@@ -287,11 +292,6 @@ WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running' AND cancel
 
 An effect after the request could be one of a run that is being rolled back, which was asked for because it had none.
 """
-
-BEFORE_IN_THREAD: Final = """
-SELECT id FROM runs_run
-WHERE thread_id = %(thread)s AND NOT held AND status IN ('queued', 'running', 'waiting') FOR SHARE"""
-"""Waits for a transaction that is just ending this run of the thread, or making it wait."""
 
 NEXT_IN_THREADS: Final = """
 UPDATE runs_run AS run SET held = false, queued_at = now()

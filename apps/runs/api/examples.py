@@ -156,6 +156,34 @@ THREAD: Final = [
     ),
 ]
 
+EFFECT: Final = [
+    OpenApiExample(
+        "A payment of which nobody knows whether it was made",
+        value={
+            "id": "01939c61-02aa-7f2e-8f64-2d4f4f1b7c55",
+            "key": "1/agent__function_toolset__tools.call_tool:pay/call_1",
+            "tool": "pay",
+            "state": "outcome_unknown",
+            "undecided": True,
+            "arguments": {"to": "ACME", "amount": 120},
+            "result": None,
+            "late_result": None,
+            "step": None,
+            "attempt": 1,
+            "decided_by": None,
+            "note": "",
+            "created_at": "2026-11-23T09:30:02Z",
+            "settled_at": None,
+        },
+        response_only=True,
+    )
+]
+
+RESOLVE: Final = [
+    OpenApiExample("It happened", value={"decision": "happened", "result": {"receipt": 4711}}, request_only=True),
+    OpenApiExample("It did not", value={"decision": "run", "note": "Not on the statement."}, request_only=True),
+]
+
 EXPORT: Final = [
     OpenApiExample(
         "A run with all that it left",

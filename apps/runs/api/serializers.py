@@ -11,7 +11,7 @@ from rest_framework import serializers
 from apps.core.serializers import StrictSerializer
 from apps.runs.api import examples
 from apps.runs.limits import Limits
-from apps.runs.services import Attachment
+from apps.runs.services import Attachment, EffectDecision
 from apps.runs.states import EffectState, EventType, RunStatus, StepKind, StopReason
 
 MODES: Final = ("background", "wait", "stream")
@@ -22,6 +22,13 @@ MAX_FILE_BYTES: Final = 5 * 1024 * 1024
 @extend_schema_field(OpenApiTypes.ANY)
 class AnyJSONField(serializers.JSONField):
     """Text, number, object, list, null: any JSON value."""
+
+
+class GivenJSONField(AnyJSONField):
+    """Any JSON value that somebody gives, null too."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return (True, None) if data is None else super().validate_empty_values(data)
 
 
 class LimitsSerializer(StrictSerializer):
@@ -207,14 +214,44 @@ class EventSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class DeciderSerializer(serializers.Serializer[Any]):
+    """Who decided: a person, a key, or the tool's own check."""
+
+    kind = serializers.CharField()
+    id = serializers.UUIDField(allow_null=True)
+
+
+@extend_schema_serializer(examples=examples.EFFECT)
 class EffectSerializer(serializers.Serializer[Any]):
     """A line of the effect ledger."""
 
-    key = serializers.CharField()
+    id = serializers.UUIDField()
+    key = serializers.CharField(help_text="Names the call in its run; a second try has the same.")
     tool = serializers.CharField()
     state = serializers.ChoiceField([state.value for state in EffectState])
+    undecided = serializers.BooleanField(help_text="Somebody must say whether it happened.")
+    arguments = AnyJSONField()
+    result = AnyJSONField(help_text="What the agent was told.")
+    late_result = AnyJSONField(help_text="What came after the run had left its worker.")
+    step = serializers.IntegerField(allow_null=True, help_text="The recorded step, once there is one.")
+    attempt = serializers.IntegerField()
+    decided_by = DeciderSerializer(allow_null=True)
+    note = serializers.CharField()
+    created_at = serializers.DateTimeField()
     settled_at = serializers.DateTimeField(allow_null=True)
-    result = AnyJSONField()
+
+
+@extend_schema_serializer(examples=examples.RESOLVE)
+class ResolveSerializer(StrictSerializer):
+    """A person's word on a call of which nobody knows how it ended."""
+
+    decision = serializers.ChoiceField(
+        [decision.value for decision in EffectDecision],
+        help_text="`happened`: `result` is what the agent is told, and the tool is not called. `run`: it did not happen, "
+        "and the tool is called again, once. `stop`: the run is cancelled.",
+    )
+    result = GivenJSONField(required=False, help_text="For `happened`: what the call returned.")
+    note = serializers.CharField(required=False, allow_blank=True, max_length=4000, default="")
 
 
 class ExportedStepSerializer(StepDetailSerializer):

@@ -16,7 +16,7 @@ from apps.runs.models import Run
 from apps.runs.services import cancel_run, create_thread
 from apps.runs.statements import INTEND, RECORD_EFFECT_STEP
 from apps.runs.states import RunStatus
-from tests.integration.runs.world import claim, finish, make_agent, one, record, set_up_run, step_row
+from tests.integration.runs.world import claim, finish, intent_row, make_agent, one, record, set_up_run, step_row
 
 OPERATIONS = {
     "runs_list": ("get", "/api/v1/runs"),
@@ -89,7 +89,7 @@ def full(support) -> Run:
     run = set_up_run(support, input={"q": [1]}, metadata={"k": "v"}, thread_id=create_thread(support.id).id)
     claim()
     record(run.id, 1, first_token_ms=3, manifest=canonical.dump({"items": []}))
-    one(INTEND, {"id": new_id(), "run": run.id, "epoch": 1, "key": "1/t/a", "tool": "note", "digest": bytes(32)})
+    one(INTEND, intent_row(run.id, key="1/t/a", tool="note"))
     tool = {"kind": "tool", "name": "note", "tool_call_id": "a", "model_calls": 0, "request": b'{"x":1}'}
     one(
         RECORD_EFFECT_STEP, step_row(run.id, 1, "1/t/a", **tool, event=canonical.dump({"kind": "tool", "name": "note"}))

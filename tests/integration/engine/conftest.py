@@ -38,6 +38,7 @@ def tools(transactional_db: None, settings) -> Iterator[None]:
     toolbox.calls.clear()
     toolbox.keys.clear()
     toolbox.cuts.clear()
+    toolbox.found.clear()
     toolbox.gate.clear()
     yield
     toolbox.gate.set()

@@ -9,12 +9,14 @@ from typing import Any
 from django.db import transaction
 
 from apps.runs.models import Thread
-from apps.tools.declaration import Effect, ToolCall, ToolFailed, tool
+from apps.tools.declaration import DidNotHappen, Effect, Happened, ToolCall, ToolFailed, Unknown, tool
 
 calls: Counter[str] = Counter()
 keys: list[str] = []
 cuts: list[datetime] = []
 """When a tool that lingered was cut off."""
+found: dict[str, str] = {}
+"""What the check of a tool says."""
 gate = threading.Event()
 """Tools that wait go on when it is set."""
 
@@ -72,9 +74,9 @@ def explode(call: ToolCall) -> str:
 
 
 @tool(version="1.0.0", effect=Effect.READ_ONLY, timeout_s=0.2)
-def sleep(call: ToolCall) -> str:
+def doze(call: ToolCall) -> str:
     """Wait longer than the tool may."""
-    calls["sleep"] += 1
+    calls["doze"] += 1
     gate.wait(20)
     return "awake"
 
@@ -91,6 +93,7 @@ def wait(call: ToolCall) -> str:
 def pay_slowly(call: ToolCall) -> str:
     """Pay, and answer too late to know."""
     calls["pay_slowly"] += 1
+    keys.append(call.idempotency_key)
     gate.wait(20)
     return "paid"
 
@@ -139,3 +142,86 @@ def mail_late(call: ToolCall) -> str:
 def huge(call: ToolCall) -> int:
     """A number beyond any machine's word."""
     return 2**100 + 1
+
+
+@tool(version="1.0.0")
+async def pay_late_on_the_loop(call: ToolCall) -> str:
+    """Pay, and answer on the loop when the test opens the gate."""
+    calls["pay_late_on_the_loop"] += 1
+    await asyncio.to_thread(gate.wait, 20)
+    return "paid"
+
+
+@tool(version="1.0.0")
+def pay_refused(call: ToolCall) -> str:
+    """Fail before anything was paid."""
+    calls["pay_refused"] += 1
+    raise ToolFailed("The card is blocked.")
+
+
+@tool(version="1.0.0")
+def pay_broken(call: ToolCall) -> str:
+    """Fail with a bug."""
+    calls["pay_broken"] += 1
+    raise KeyError("receipt")
+
+
+@tool(version="1.0.0")
+async def pay_cut_off(call: ToolCall) -> str:
+    """Lose the connection after sending."""
+    calls["pay_cut_off"] += 1
+    raise ConnectionResetError
+
+
+@tool(version="1.0.0", output_schema={"type": "integer"})
+def pay_oddly(call: ToolCall) -> Any:
+    """Pay, and return something else than declared."""
+    calls["pay_oddly"] += 1
+    return "paid"
+
+
+@tool(version="1.0.0", effect=Effect.IDEMPOTENT)
+def mail_perhaps(call: ToolCall) -> str:
+    """Send a letter, and say at first that it is not known whether it was sent."""
+    calls["mail_perhaps"] += 1
+    keys.append(call.idempotency_key)
+    if not gate.is_set():
+        raise ToolFailed("The connection broke.", outcome_unknown=True)
+    return "sent"
+
+
+def _look(call: ToolCall, name: str) -> Any:
+    calls[f"check {name}"] += 1
+    keys.append(call.idempotency_key)
+    says = found[name]
+    if says == "raises":
+        raise RuntimeError("The warehouse is closed.")
+    if says == "hangs":
+        gate.wait(20)
+    findings = {"happened": Happened("shipped as found"), "did_not_happen": DidNotHappen(), "odd": "perhaps"}
+    return findings.get(says, Unknown())
+
+
+def _look_for_parcel(call: ToolCall) -> Any:
+    return _look(call, "ship")
+
+
+async def _look_for_late_parcel(call: ToolCall) -> Any:
+    return _look(call, "ship_late")
+
+
+@tool(version="1.0.0", timeout_s=0.2, check=_look_for_parcel)
+def ship(call: ToolCall) -> str:
+    """Ship, and answer too late; a check can find the parcel."""
+    calls["ship"] += 1
+    keys.append(call.idempotency_key)
+    gate.wait(20)
+    return "shipped"
+
+
+@tool(version="1.0.0", check=_look_for_late_parcel)
+def ship_late(call: ToolCall) -> str:
+    """Ship when the test opens the gate; a check can find the parcel."""
+    calls["ship_late"] += 1
+    gate.wait(20)
+    return "shipped"

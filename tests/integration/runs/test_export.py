@@ -5,14 +5,13 @@ import json
 import pytest
 
 from apps.core import canonical
-from apps.core.ids import new_id
 from apps.core.renderers import FastJSONRenderer
 from apps.runs.exceptions import RunNotFound
 from apps.runs.models import Run
 from apps.runs.selectors import run_export
 from apps.runs.services import Attachment, RunRequest, create_run
 from apps.runs.statements import INTEND, RECORD_EFFECT_STEP
-from tests.integration.runs.world import claim, finish, make_agent, one, record, set_up_run, step_row
+from tests.integration.runs.world import claim, finish, intent_row, make_agent, one, record, set_up_run, step_row
 
 ODD = "a\x00b\ud800c"
 
@@ -23,11 +22,10 @@ def test_it_works(support):
     run = create_run(support.id, RunRequest(agent="docs", input="Hi", metadata={"k": 1}, attachments=(file,)))
     claim()
     record(run.id, 1, manifest=canonical.dump({"items": []}))
-    one(INTEND, {"id": new_id(), "run": run.id, "epoch": 1, "key": "1/t/a", "tool": "note", "digest": bytes(32)})
-    one(
-        RECORD_EFFECT_STEP,
-        step_row(run.id, 1, "1/t/a", kind="tool", name="note", model_calls=0, request=b'{"text":"x"}', result=b'"ok"'),
-    )
+    one(INTEND, intent_row(run.id, key="1/t/a", tool="note"))
+    told = b'{"result":"ok","kind":"tool_return"}'
+    step = {"kind": "tool", "name": "note", "model_calls": 0, "request": b'{"text":"x"}', "result": told}
+    one(RECORD_EFFECT_STEP, step_row(run.id, 1, "1/t/a", **step))
     finish(run)
     export = run_export(support.id, run.id)
     assert (export["id"], export["status"], export["input"], export["output"]) == (run.id, "succeeded", "Hi", "Hello.")
@@ -38,7 +36,7 @@ def test_it_works(support):
     ]
     assert [(step["request"], step["result"], step["manifest"]) for step in export["steps"]] == [
         (None, {"answer": 42}, {"items": []}),
-        ({"text": "x"}, "ok", None),
+        ({"text": "x"}, {"result": "ok", "kind": "tool_return"}, None),
     ]
     assert [event["type"] for event in export["events"]] == [
         "run.queued",
@@ -48,8 +46,15 @@ def test_it_works(support):
         "run.succeeded",
     ]
     (effect,) = export["effects"]
-    assert effect.pop("settled_at") is not None
-    assert effect == {"key": "1/t/a", "tool": "note", "state": "committed", "result": "ok"}
+    assert effect["settled_at"] is not None
+    assert {name: effect[name] for name in ("key", "tool", "state", "arguments", "result", "step")} == {
+        "key": "1/t/a",
+        "tool": "note",
+        "state": "committed",
+        "arguments": {"amount": 7},
+        "result": "ok",
+        "step": 2,
+    }
 
 
 def test_odd_text_survives(support):
