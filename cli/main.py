@@ -9,6 +9,7 @@ from cli.budget import budget
 from cli.client import cli_version
 from cli.contexts import contexts
 from cli.doctor import doctor
+from cli.effects import effects, resolve
 from cli.errors import ExitCode
 from cli.run import run
 from cli.runs import runs
@@ -41,5 +42,7 @@ def cli(ctx: click.Context, profile: str | None) -> None:
     ctx.obj = Session(profile)
 
 
+for command in (effects, resolve):
+    runs.add_command(command)
 for command in (run, runs, agents, contexts, doctor, budget):
     cli.add_command(command)
