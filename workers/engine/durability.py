@@ -30,7 +30,7 @@ from workers.engine.effects import EffectRules
 from workers.engine.journal import Outcome
 from workers.engine.session import Scratch, Session, current_scratch, current_session
 from workers.engine.stops import LeaseLost, OutcomeUnknown
-from workers.engine.units import AGENT_NAME, Unit, identify, is_event, run_step_of
+from workers.engine.units import AGENT_NAME, Unit, context_of, identify, is_event, run_step_of
 
 Price = Callable[[dict[str, Any]], Decimal | None]
 """USD of a model call by its recorded response; None when the price is not known."""
@@ -74,7 +74,10 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         if recorded is not None:
             record_durable_unit(executed=False)
             return canonical.load(recorded.result)
-        payload = await self._recalled(session, unit) or await self._executed(session, unit, body, number)
+        behind = session.journal.behind(unit)
+        stretch = session.snapshots.take(unit, context_of(cache_key), behind=behind, calls=number)
+        scratch = Scratch(unit, stretch=stretch)
+        payload = await self._recalled(session, unit) or await self._executed(session, scratch, body, number)
         record_durable_unit(executed=True)
         return payload
 
@@ -84,9 +87,8 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         return None if payload is None else await self._recorded(session, Scratch(unit), payload)
 
     async def _executed(
-        self, session: Session, unit: Unit, body: Callable[[], Awaitable[object]], number: int
+        self, session: Session, scratch: Scratch, body: Callable[[], Awaitable[object]], number: int
     ) -> object:
-        scratch = Scratch(unit)
         try:
             async with session.call():
                 payload = await self._intended(session, scratch)
@@ -163,6 +165,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
             checked=scratch.checked,
             error_code=scratch.failure.code if scratch.failure else "",
             reservations=scratch.reserved.ids if scratch.reserved else (),
+            stretch=scratch.stretch,
         )
 
 

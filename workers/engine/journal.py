@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -13,18 +14,20 @@ from psycopg.errors import UniqueViolation
 from apps.core import canonical
 from apps.core.ids import new_id
 from apps.runs.budget_statements import SETTLED
-from apps.runs.payload_statements import KEPT_BY_STEP, apart_parameters
+from apps.runs.payload_statements import KEPT_BY_STEP, SNAPSHOT, apart_parameters
 from apps.runs.payloads import Content, Packed, compressed
 from apps.runs.statements import ALREADY_RECORDED, EFFECT_SETTLED, INTEND, KEEP_LATE, RECALL, STOPPING, recording
 from apps.runs.states import EffectState, StepKind
 from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
 from workers.engine.payloads import opened, packed
+from workers.engine.snapshots import SNAPSHOTS, Restart, Stretch, read_restart
 from workers.engine.stops import CancelSeen, LeaseLost, OutcomeUnknown, ReplayMismatch
 from workers.engine.units import Unit
 
 logger = logging.getLogger(__name__)
 
-RECORDED: Final = "SELECT key, digest, result, kind FROM runs_step WHERE run_id = %(run)s ORDER BY n"
+RECORDED: Final = """
+SELECT key, digest, result, kind FROM runs_step WHERE run_id = %(run)s AND n > %(after)s ORDER BY n"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Outcome:
     checked: bool = False
     error_code: str = ""
     reservations: tuple[UUID, ...] = ()
+    stretch: Stretch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,9 @@ class Receipt:
 class Store(Protocol):
     """Where a journal lives."""
 
-    async def recorded(self, run_id: UUID) -> Sequence[Recorded]: ...
+    async def recorded(self, run_id: UUID, *, after: int = 0) -> Sequence[Recorded]:
+        """The steps in the order of their numbers, from the one after `after` on."""
+        ...
 
     async def record(self, run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
         """Raises LeaseLost when the run is no longer this epoch's."""
@@ -101,8 +107,13 @@ class PostgresStore:
         self._pool = pool
         self._late: set[asyncio.Task[None]] = set()
 
-    async def recorded(self, run_id: UUID) -> Sequence[Recorded]:
-        rows = await insist(lambda: fetch_all(self._pool, RECORDED, {"run": run_id}))
+    async def restart(self, run_id: UUID) -> Restart | None:
+        """Where the run's snapshots let it go on; None when it has none."""
+        rows = await insist(lambda: fetch_all(self._pool, SNAPSHOTS, {"run": run_id}))
+        return read_restart(rows, await opened(self._pool, run_id, [row["data"] for row in rows]), str(run_id))
+
+    async def recorded(self, run_id: UUID, *, after: int = 0) -> Sequence[Recorded]:
+        rows = await insist(lambda: fetch_all(self._pool, RECORDED, {"run": run_id, "after": after}))
         results = await opened(self._pool, run_id, [row["result"] for row in rows])
         return [Recorded(**row | {"result": result}) for row, result in zip(rows, results, strict=True)]
 
@@ -150,10 +161,16 @@ class PostgresStore:
 
 
 class Journal:
-    """What one execution of a run sees: finds recorded units, refuses a replay that strays."""
+    """What one execution of a run sees: finds recorded units, refuses a replay that strays.
 
-    def __init__(self, store: Store, run_id: UUID, epoch: int, recorded: Sequence[Recorded] = ()) -> None:
-        self._store, self._run_id, self._epoch = store, run_id, epoch
+    `recorded` are its steps from the one after `after` on.
+    """
+
+    def __init__(
+        self, store: Store, run_id: UUID, epoch: int, recorded: Sequence[Recorded] = (), after: int = 0
+    ) -> None:
+        self._store, self._run_id, self._epoch, self._after = store, run_id, epoch, after
+        self._order = [step.run_step for step in recorded]
         self._recorded = {step.key: step for step in recorded}
         self._last_tool = max((step.run_step for step in recorded if step.kind == StepKind.TOOL), default=-1)
         self._last_step = max((step.run_step for step in recorded), default=-1)
@@ -170,7 +187,20 @@ class Journal:
 
     async def record(self, unit: Unit, outcome: Outcome) -> Receipt:
         """Record the unit's outcome once; see Store.record."""
-        return await self._store.record(self._run_id, self._epoch, unit, outcome)
+        receipt = await self._store.record(self._run_id, self._epoch, unit, outcome)
+        self._order.append(unit.run_step)
+        return receipt
+
+    def behind(self, unit: Unit) -> int:
+        """The number of the last step recorded before the unit's step of the loop began.
+
+        A unit outside of the loop's steps is found by counting all of its name from the beginning on. With one of those
+        the run goes on counting from here, which is to say that no snapshot makes earlier steps needless.
+        """
+        if 0 in self._order:
+            return self._after
+        beside = takewhile(lambda run_step: run_step >= unit.run_step, reversed(self._order))
+        return self._after + len(self._order) - sum(1 for _ in beside)
 
     async def recall(self, unit: Unit) -> bytes | None:
         """What the tool left in the effect ledger before an earlier execution died; see Store.recall."""
@@ -195,7 +225,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class _Payloads:
-    """What a step's row holds besides its figures, by column."""
+    """What a step's row holds besides its figures, by column, and `snapshot_data` of the row beside it."""
 
     packed: dict[str, Packed | None]
 
@@ -212,6 +242,8 @@ async def _payloads(unit: Unit, outcome: Outcome) -> _Payloads:
     """Raises PayloadTooLarge above 50 MiB each."""
     request = None if unit.arguments is None else canonical.dump(unit.arguments)
     data = {"request": request, "result": outcome.result, "manifest": outcome.manifest}
+    if outcome.stretch is not None:
+        data["snapshot_data"] = outcome.stretch.data
     return _Payloads({column: None if each is None else await packed(each, column) for column, each in data.items()})
 
 
@@ -220,6 +252,7 @@ def _parts(outcome: Outcome, payloads: _Payloads) -> list[str]:
         EFFECT_SETTLED: outcome.effect is not None,
         SETTLED: bool(outcome.reservations),
         KEPT_BY_STEP: bool(payloads.apart),
+        SNAPSHOT: outcome.stretch is not None,
     }
     return [part for part, wanted in parts.items() if wanted]
 
@@ -256,4 +289,7 @@ def _parameters(run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> dict[
         "cost_usd": outcome.cost_usd,
         "event": canonical.dump(outcome.event),
         "reservations": list(outcome.reservations),
+        "snapshot_n": outcome.stretch.n if outcome.stretch else None,
+        "snapshot_run_step": outcome.stretch.run_step if outcome.stretch else None,
+        "snapshot_model_calls": outcome.stretch.model_calls if outcome.stretch else None,
     }

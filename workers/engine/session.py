@@ -21,6 +21,7 @@ from workers.engine.journal import Journal, Receipt
 from workers.engine.ledger import DatabaseLedger
 from workers.engine.publisher import Publisher
 from workers.engine.purse import Purse, Reserved
+from workers.engine.snapshots import Restart, Snapshots, Stretch
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained
 from workers.engine.threads import DatabaseThreads
 from workers.engine.units import Unit
@@ -39,6 +40,7 @@ class Scratch:
     reserved: Reserved | None = None
     failure: ToolFailed | None = None
     checked: bool = False
+    stretch: Stretch | None = None
 
     def fail(self, error: ToolFailed) -> None:
         """Note why a tool's call has no result."""
@@ -76,12 +78,20 @@ class Surroundings:
 class Session:
     """The dependencies of the agent: who it works for, and where it stands with its journal and its limits."""
 
-    def __init__(self, run: ClaimedRun, bundle: AgentBundle, journal: Journal, around: Surroundings) -> None:
+    def __init__(
+        self,
+        run: ClaimedRun,
+        bundle: AgentBundle,
+        journal: Journal,
+        around: Surroundings,
+        restart: Restart | None = None,
+    ) -> None:
         self.run, self.bundle, self.journal, self.threads = run, bundle, journal, around.threads
         self._publisher, self._leaving, self.purse = around.publisher, around.leaving, around.purse
         self.waits = around.waits
         self.deadline = None if run.seconds_left is None else time.monotonic() + run.seconds_left
-        self.model_calls = 0
+        self.model_calls = restart.model_calls if restart else 0
+        self.snapshots = Snapshots(restart)
         self.mounts = tuple(_mount(mount, run.context_versions) for mount in bundle.mounts)
         self.manifest: Manifest | None = None
         self._spent, self._calls = run.spent, 0

@@ -12,7 +12,6 @@ from pydantic_ai import Agent
 from pydantic_ai.durable_exec import JSON_CODEC, replay_scope
 from pydantic_ai.messages import ModelMessage, UserContent
 from pydantic_ai.run import AgentRunResult
-from pydantic_ai.usage import UsageLimits
 
 from apps.core import canonical
 from apps.core.failpoints import hit
@@ -33,6 +32,7 @@ from workers.engine.publisher import Publisher
 from workers.engine.purse import Purse
 from workers.engine.session import Session, Surroundings, current_session
 from workers.engine.shelf import BuiltAgent, Shelf
+from workers.engine.snapshots import EVERY, NO_LIMITS, Restart, run_from
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
 from workers.engine.threads import DatabaseThreads
 
@@ -55,9 +55,6 @@ First what a fork copied, then what the thread's own runs said: those that succe
 CANCEL_REASON: Final = "SELECT cancel_reason FROM runs_run WHERE id = %(run)s"
 
 HOOK_SECONDS: Final = 30.0
-
-NO_LIMITS: Final = UsageLimits(request_limit=None)
-"""The run's own limits are checked before each step, against the database's count; the library's would be a second."""
 
 
 class Slices:
@@ -136,9 +133,10 @@ class Slices:
         if run.cancel_requested:
             raise CancelSeen
         built = await self._built(run)
-        recorded = await self._store.recorded(run.id) if run.epoch > 1 else ()
-        session = self._sessions[run.id] = self._session(run, built, recorded)
-        result = await self._result(built.agent, session, await self._prompt(run), await self._history(run))
+        restart = await self._store.restart(run.id) if run.epoch > 1 and run.spent.steps > EVERY else None
+        recorded = await self._store.recorded(run.id, after=restart.n if restart else 0) if run.epoch > 1 else ()
+        session = self._sessions[run.id] = self._session(run, built, recorded, restart)
+        result = await self._result(built.agent, session, await self._prompt(run), await self._history(run), restart)
         said = await _said(result.new_messages()) if run.thread_id else None
         return succeeded(holder, await packed(canonical.dump(result.output), "output"), said)
 
@@ -148,19 +146,24 @@ class Slices:
         session: Session,
         prompt: str | Sequence[UserContent],
         history: list[ModelMessage],
+        restart: Restart | None,
     ) -> AgentRunResult[Any]:
         token = current_session.set(session)
         try:
             with replay_scope():
+                if restart is not None:
+                    return await run_from(restart, agent, session, prompt, history)
                 return await agent.run(prompt, deps=session, message_history=history, usage_limits=NO_LIMITS)
         finally:
             current_session.reset(token)
 
-    def _session(self, run: ClaimedRun, built: BuiltAgent, recorded: Sequence[Recorded]) -> Session:
-        journal = Journal(self._store, run.id, run.epoch, recorded)
+    def _session(
+        self, run: ClaimedRun, built: BuiltAgent, recorded: Sequence[Recorded], restart: Restart | None
+    ) -> Session:
+        journal = Journal(self._store, run.id, run.epoch, recorded, after=restart.n if restart else 0)
         purse = Purse(self._pool, run)
         around = Surroundings(self._publisher, self._threads, purse, lambda: self.leaving)
-        return Session(run, built.bundle, journal, around)
+        return Session(run, built.bundle, journal, around, restart)
 
     async def _built(self, run: ClaimedRun) -> BuiltAgent:
         fresh = self._shelf.fresh(run.agent_version_id, run.streaming)

@@ -48,7 +48,7 @@ def identify(operation: DurableOperationId, name: str, cache_key: tuple[object, 
     """The unit behind an operation of pydantic-ai's loop; `ordinal` counts calls of this name within the step."""
     if isinstance(operation, ToolsetCallToolId):
         return _tool_unit(name, cache_key)
-    context = _context(cache_key)
+    context = context_of(cache_key)
     step = context.run_step if context else 0
     if isinstance(operation, ModelRequestId):
         return _model_unit(operation, name, cache_key, step, ordinal)
@@ -57,7 +57,7 @@ def identify(operation: DurableOperationId, name: str, cache_key: tuple[object, 
 
 def run_step_of(cache_key: tuple[object, ...]) -> int:
     """The step of the agent's loop that asks."""
-    context = _context(cache_key)
+    context = context_of(cache_key)
     return context.run_step if context else 0
 
 
@@ -69,7 +69,7 @@ def call_key(call_id: str) -> str:
 
 def _tool_unit(name: str, cache_key: tuple[object, ...]) -> Unit:
     tool_name, arguments = str(cache_key[0]), cache_key[1]
-    context = _context(cache_key)
+    context = context_of(cache_key)
     if context is None or not isinstance(arguments, dict):
         raise TypeError(f"The operation {name} is no tool call.")
     call_id = context.tool_call_id or ""
@@ -113,5 +113,6 @@ def _spoken(content: object) -> str:
     return canonical.canonical_bytes(content).decode() if isinstance(content, dict) else str(content)
 
 
-def _context(cache_key: tuple[object, ...]) -> "RunContext[Any] | None":
+def context_of(cache_key: tuple[object, ...]) -> "RunContext[Any] | None":
+    """What the loop says of the step that asks; None for what belongs to none."""
     return next((item for item in cache_key if isinstance(item, RunContext)), None)
