@@ -12,11 +12,12 @@ from django.urls import reverse
 
 @dataclass(frozen=True)
 class Room:
-    """A model's list: title, icon (Material Symbols) and `app.Model`."""
+    """A model's list: title, icon (Material Symbols), `app.Model`, and a query that narrows the list."""
 
     title: str
     icon: str
     model: str
+    query: str = ""
 
     def item(self, request: HttpRequest) -> dict[str, Any] | None:
         """The link, for who may see the model."""
@@ -24,7 +25,7 @@ class Room:
         if not admin.site.is_registered(model) or not admin.site._registry[model].has_view_permission(request):
             return None
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
-        return {"title": self.title, "icon": self.icon, "link": reverse(name)}
+        return {"title": self.title, "icon": self.icon, "link": reverse(name) + self.query}
 
 
 GROUPS: Final = {
@@ -35,6 +36,7 @@ GROUPS: Final = {
         Room("Ingest jobs", "upload_file", "contexts.IngestJob"),
         Room("Workers", "memory", "runs.WorkerProcess"),
         Room("Effects", "bolt", "runs.Effect"),
+        Room("Effects to decide", "help", "runs.Effect", "?undecided=yes"),
         Room("Budgets", "savings", "runs.Budget"),
     ),
     "Build": (

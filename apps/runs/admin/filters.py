@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from apps.runs.models import Run
+from apps.runs.effects import UNDECIDED
+from apps.runs.models import Effect, Run
 from apps.runs.states import RunStatus
 
 PERIODS: Final = {
@@ -75,3 +76,16 @@ class PeriodFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
         period = PERIODS.get(self.value() or "")
         return queryset.filter(id__gte=first_id_at(timezone.now() - period[1])) if period else queryset
+
+
+class UndecidedFilter(SimpleListFilter):
+    """Calls of which nobody knows how they ended, and about which nobody has decided."""
+
+    title = "decision"
+    parameter_name = "undecided"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> list[tuple[str, str]]:
+        return [("yes", "To be decided")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Effect]) -> QuerySet[Effect]:
+        return queryset.filter(UNDECIDED) if self.value() == "yes" else queryset

@@ -108,7 +108,7 @@ def passages(run: Run) -> list[Passage]:
 
 def effects(run: Run) -> list[Effect]:
     """The ledger of calls that changed the world."""
-    return list(Effect.objects.filter(run_id=run.id).order_by("id").defer("result", "digest"))
+    return list(Effect.objects.filter(run_id=run.id).order_by("id").defer("arguments", "result", "digest"))
 
 
 def commands(run: Run) -> list[tuple[str, str]]:

@@ -70,6 +70,15 @@
     fresh.querySelector("[data-silent]")?.remove();
   }
 
+  // A form that somebody is filling in stays as it is, with the cursor where it was.
+  function keepForms(fresh) {
+    const focused = document.activeElement;
+    for (const form of page.querySelectorAll("[data-keep]")) {
+      fresh.querySelector(`[data-keep="${form.dataset.keep}"]`)?.replaceWith(form);
+    }
+    return () => { if (focused !== document.activeElement && focused?.closest("[data-keep]")) focused.focus(); };
+  }
+
   async function refresh() {
     if (refreshing) { stale = true; return refreshing; }
     refreshing = (async () => {
@@ -80,7 +89,9 @@
         const scrolled = page.querySelector(".cef-waterfall")?.scrollLeft ?? 0;
         keepOpenSteps(fresh);
         keepSpoken(fresh);
+        const refocus = keepForms(fresh);
         fragment().replaceWith(fresh);
+        refocus();
         const waterfall = page.querySelector(".cef-waterfall");
         if (waterfall) waterfall.scrollLeft = scrolled;
         showMode();
@@ -115,7 +126,7 @@
     source.onopen = () => { clearInterval(polling); polling = null; showMode(); };
     source.addEventListener("delta", (event) => speak(JSON.parse(event.data).text));
     for (const name of ["step.recorded", "run.queued", "run.started", "run.released", "run.resumed", "run.waiting",
-      "run.succeeded", "run.failed", "run.cancelled", "run.cancel_requested", "gap", "done"]) {
+      "run.succeeded", "run.failed", "run.cancelled", "run.cancel_requested", "effect.resolved", "gap", "done"]) {
       source.addEventListener(name, () => {
         heardBeginning ||= name === "run.started" || name === "step.recorded";
         refresh();
