@@ -1,15 +1,18 @@
-"""Stopping a run: at once while nobody works on it, else by asking its worker."""
+"""Stopping a run and the runs that it started: at once while nobody works on them, else by asking their workers."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from apps.core import canonical
-from apps.runs.exceptions import IllegalTransition, RunFinished
+from apps.runs.exceptions import IllegalTransition, RunFinished, RunNotFound
 from apps.runs.live import announce_event
 from apps.runs.models import Run
 from apps.runs.selectors import get_run
-from apps.runs.services.create import NOBODY, Origin
+from apps.runs.services.request import NOBODY, Origin
+from apps.runs.services.waits_children import tell_parent
+from apps.runs.services.waits_settling import close_waits
 from apps.runs.statements import REQUEST_CANCEL
 from apps.runs.states import ACTIVE, EventType, RunStatus, StopReason
 from apps.runs.transitions import Move, apply_move
@@ -20,43 +23,69 @@ _RACES = 3
 def cancel_run(workspace_id: UUID, run_id: UUID, *, origin: Origin = NOBODY) -> Run:
     """The run, cancelled or with its cancel requested; the worker sees the request within five seconds.
 
-    Cancelling twice is one cancel. Raises RunNotFound, and RunFinished when the run ended in another way.
+    Its descendants are cancelled with it, and what it waits for needs no answer any more. Cancelling twice is one
+    cancel. Raises RunNotFound, and RunFinished when the run ended in another way.
     """
     for _ in range(_RACES):
         run = get_run(workspace_id, run_id)
         if run.status not in ACTIVE:
             break
         # Between the read and the write a worker may take the run or give it back, so each try reads again.
-        if _stop_idle(run, origin) or run.cancel_requested_at or _ask_worker(run, origin):
+        if stop_idle(run, origin=origin) or run.cancel_requested_at or ask_worker(run, origin=origin):
             return get_run(workspace_id, run_id)
     if run.status == RunStatus.CANCELLED:
         return run
     raise RunFinished(f"The run has {run.status} and cannot be cancelled.")
 
 
-def _stop_idle(run: Run, origin: Origin) -> bool:
+def stop_idle(
+    run: Run,
+    *,
+    origin: Origin = NOBODY,
+    reason: StopReason = StopReason.CANCELLED_BY,
+    messages: bytes | None = None,
+) -> bool:
+    """Cancel a run that nobody works on; False when somebody does. `messages` stay in its thread."""
     move = Move(
         run_id=run.id,
         to=RunStatus.CANCELLED,
         event=EventType.CANCELLED,
         sources=frozenset({RunStatus.QUEUED, RunStatus.WAITING}),
-        reason=StopReason.CANCELLED_BY,
-        data=_by(origin),
+        reason=reason,
+        messages=messages,
+        data=_by(origin, reason),
     )
     try:
-        _tell(run.id, apply_move(move))
+        with transaction.atomic():
+            seq = apply_move(move)
+            close_waits(run.id)
     except IllegalTransition:
         return False
+    _tell(run.id, seq)
+    transaction.on_commit(lambda: tell_parent(run.id), robust=True)
+    _cancel_children(run, origin)
     return True
 
 
-def _ask_worker(run: Run, origin: Origin) -> bool:
+def ask_worker(run: Run, *, origin: Origin = NOBODY, reason: StopReason = StopReason.CANCELLED_BY) -> bool:
+    """Ask the worker of a running run to stop it; False when nobody works on it or it was asked before."""
+    kept = "" if reason == StopReason.CANCELLED_BY else reason.value
+    row = {"run": run.id, "reason": kept, "data": canonical.dump(_by(origin, reason))}
     with connection.cursor() as cursor:
-        cursor.execute(REQUEST_CANCEL, {"run": run.id, "data": canonical.dump(_by(origin))})
-        row = cursor.fetchone()
-    if row is not None:
-        _tell(run.id, int(row[0]))
-    return row is not None
+        cursor.execute(REQUEST_CANCEL, row)
+        found = cursor.fetchone()
+    if found is not None:
+        _tell(run.id, int(found[0]))
+        _cancel_children(run, origin)
+    return found is not None
+
+
+def _cancel_children(run: Run, origin: Origin) -> None:
+    """From the top down: a run that was asked to stop, or has stopped, starts no more of them."""
+    children = Run.objects.filter(parent_id=run.id, status__in=sorted(ACTIVE))
+    for child_id in children.values_list("id", flat=True):
+        with suppress(RunFinished, RunNotFound):
+            cancel_run(run.workspace_id, child_id, origin=origin)
 
 
 def _tell(run_id: UUID, seq: int) -> None:
@@ -64,5 +93,6 @@ def _tell(run_id: UUID, seq: int) -> None:
     transaction.on_commit(lambda: announce_event(run_id, seq), robust=True)
 
 
-def _by(origin: Origin) -> dict[str, str | None]:
-    return {"by": origin.kind or None, "id": str(origin.id) if origin.id else None}
+def _by(origin: Origin, reason: StopReason) -> dict[str, str | None]:
+    why = {} if reason == StopReason.CANCELLED_BY else {"reason": reason.value}
+    return {"by": origin.kind or None, "id": str(origin.id) if origin.id else None} | why

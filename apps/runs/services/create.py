@@ -1,6 +1,6 @@
 """Accepting a run: from the caller's words to a committed row that no crash can lose."""
 
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,72 +11,54 @@ from apps.agents.models import AgentVersion
 from apps.agents.selectors import resolve_version, version_bundle
 from apps.contexts.selectors import head_versions
 from apps.core import blobs, canonical
+from apps.runs import payloads
 from apps.runs.dispatch import doorbell
-from apps.runs.exceptions import IntakePaused, ThreadBusy, ThreadNotFound
+from apps.runs.exceptions import IntakePaused, ThreadBusy
 from apps.runs.limits import Limits
-from apps.runs.models import Event, Run, Thread
+from apps.runs.models import Event, Run
 from apps.runs.services.checks import encoded_input, require_limits, require_metadata
+from apps.runs.services.multitask import take_place
+from apps.runs.services.request import NOBODY, Attachment, Origin, RunRequest
 from apps.runs.states import EventType
+from apps.runs.turns import free_next
 
 INTAKE_RETRY_SECONDS = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attachment:
-    """A file or image of an input; its bytes are stored once per workspace, by hash."""
-
-    name: str
-    media_type: str
-    data: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Who asked: a principal's kind and id, and the request it came in."""
-
-    kind: str = ""
-    id: UUID | None = None
-    request_id: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
-    """What to run: `agent` is a slug, `slug@3` or `slug@label`; `input` is text or any JSON value.
-
-    `limits` may lower the agent's. `streaming` None leaves it to the agent's version.
-    """
-
-    agent: str
-    input: Any
-    thread_id: UUID | None = None
-    limits: Limits = field(default_factory=Limits)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    attachments: tuple[Attachment, ...] = ()
-    streaming: bool | None = None
-
-
-NOBODY = Origin()
 
 
 def create_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBODY) -> Run:
     """Accept a run. It exists once the surrounding transaction commits; the doorbell rings only then.
 
-    Raises IntakePaused, NotFound (agent, version, thread), ThreadBusy and InvalidRunInput; nothing is written then.
+    Raises IntakePaused, NotFound (agent, version, thread), ThreadBusy, EffectCommitted and InvalidRunInput; nothing is
+    written then.
     Queries: two reads and two inserts, and more only for a thread, attachments or mounted contexts.
     """
     if intake_pause(workspace_id) is not None:
         raise IntakePaused(retry_after=INTAKE_RETRY_SECONDS)
     version = resolve_version(workspace_id, request.agent)
-    if request.thread_id is not None:
-        _require_thread(workspace_id, request.thread_id)
     require_metadata(request.metadata)
     require_limits(request.limits)
     with transaction.atomic():
         run = _new_run(workspace_id, request, version, origin)
+        _join_thread(run, request, origin)
         _insert(run)
         Event.objects.create(run_id=run.id, seq=1, type=EventType.QUEUED, data=canonical.dump({"agent": request.agent}))
-        transaction.on_commit(lambda: doorbell.ring(run.id), robust=True)
+        transaction.on_commit(partial(_call, run), robust=True)
     return run
+
+
+def _join_thread(run: Run, request: RunRequest, origin: Origin) -> None:
+    if run.thread_id is None:
+        return
+    place = take_place(run.workspace_id, run.thread_id, request.strategy, origin=origin)
+    run.held, run.id = place.held, place.ordered(run.id)
+
+
+def _call(run: Run) -> None:
+    """Tell a worker; a held run is told of when the one before it has ended, which may be the case by now."""
+    if run.held and run.thread_id is not None:
+        free_next(run.thread_id)
+    else:
+        doorbell.ring(run.id)
 
 
 def _new_run(workspace_id: UUID, request: RunRequest, version: AgentVersion, origin: Origin) -> Run:
@@ -86,7 +68,7 @@ def _new_run(workspace_id: UUID, request: RunRequest, version: AgentVersion, ori
         agent_version=version,
         thread_id=request.thread_id,
         streaming=version.streaming if request.streaming is None else request.streaming,
-        input=encoded_input(request.input),
+        input=payloads.store(workspace_id, encoded_input(request.input), "input"),
         attachments=[_stored(workspace_id, attachment) for attachment in request.attachments],
         limits=Limits.of(version.limits).tightened_by(request.limits).stored(),
         metadata=request.metadata,
@@ -94,6 +76,7 @@ def _new_run(workspace_id: UUID, request: RunRequest, version: AgentVersion, ori
         event_seq=1,
         created_by_kind=origin.kind,
         created_by_id=origin.id,
+        api_key_id=origin.api_key_id,
         request_id=origin.request_id,
     )
 
@@ -127,8 +110,3 @@ def _insert(run: Run) -> None:
         if "one_active_run_per_thread" in str(error):
             raise ThreadBusy(thread_id=str(run.thread_id)) from error
         raise
-
-
-def _require_thread(workspace_id: UUID, thread_id: UUID) -> None:
-    if not Thread.objects.filter(workspace_id=workspace_id, id=thread_id).exists():
-        raise ThreadNotFound

@@ -11,7 +11,8 @@ from apps.runs.live import announce_event
 from apps.runs.models import Run
 from apps.runs.selectors import get_run
 from apps.runs.services.checks import require_limits
-from apps.runs.states import EventType, RunStatus
+from apps.runs.services.multitask import lock_thread
+from apps.runs.states import ACTIVE, EventType, RunStatus
 from apps.runs.transitions import Move, apply_move
 
 
@@ -27,7 +28,10 @@ def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None
     move = Move(run_id=run.id, to=RunStatus.QUEUED, event=EventType.RESUMED, sources=frozenset({RunStatus.FAILED}))
     try:
         with transaction.atomic():
+            if run.thread_id is not None:
+                lock_thread(workspace_id, run.thread_id)
             seq = apply_move(move)
+            _require_idle_thread(run)
             if limits is not None:
                 Run.objects.filter(id=run.id).update(limits=limits.stored())
     except IllegalTransition:
@@ -36,6 +40,13 @@ def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None
         raise ThreadBusy(thread_id=str(run.thread_id)) from error
     transaction.on_commit(lambda: _tell(run.id, seq), robust=True)
     return get_run(workspace_id, run_id)
+
+
+def _require_idle_thread(run: Run) -> None:
+    """A run that is held there has its turn before this one."""
+    others = Run.objects.filter(thread_id=run.thread_id, status__in=sorted(ACTIVE)).exclude(id=run.id)
+    if run.thread_id is not None and others.exists():
+        raise ThreadBusy(thread_id=str(run.thread_id))
 
 
 def _tell(run_id: UUID, seq: int) -> None:

@@ -38,10 +38,10 @@ def test_an_unforeseen_error_is_told_without_its_words(support, tools, host):
 
 
 def test_a_timeout_is_told_to_the_model(support, tools, host):
-    call = {"tool_calls": [{"name": "sleep", "args": {}}]}
-    make_agent(support, [call, {"text": "It takes too long."}], tools=[{"name": "sleep"}])
+    call = {"tool_calls": [{"name": "doze", "args": {}}]}
+    make_agent(support, [call, {"text": "It takes too long."}], tools=[{"name": "doze"}])
     run = ended(create_run(support.id, RunRequest(agent="docs", input="go")))
-    assert (run.status, output(run), toolbox.calls["sleep"]) == ("succeeded", "It takes too long.", 1)
+    assert (run.status, output(run), toolbox.calls["doze"]) == ("succeeded", "It takes too long.", 1)
 
 
 def test_wrong_arguments_are_told_and_corrected(support, tools, host):

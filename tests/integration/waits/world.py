@@ -25,7 +25,7 @@ def member(workspace: Workspace, name: str, role: Role) -> Principal:
     return principal_of(workspace, name)
 
 
-def call(name: str, ref: str = "c0", **args: Any) -> dict[str, Any]:
+def call(name: str, ref: str = "c0", /, **args: Any) -> dict[str, Any]:
     """A tool call of a scripted turn."""
     return {"name": name, "args": args, "id": ref}
 

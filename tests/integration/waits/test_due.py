@@ -1,0 +1,64 @@
+"""What nobody decided in time."""
+
+import pytest
+
+from apps.runs.exceptions import NotYoursToDecide
+from apps.runs.models import Run, Wait
+from apps.runs.services.waits_due import settle_due
+from tests.integration.engine import toolbox
+from tests.integration.engine.following import ended, events, output
+from tests.integration.waits.world import agent_with, call, say, start, turn, waiting
+from tests.waiting import eventually
+
+SCRIPT = [turn(call("pay", amount=700)), {"text": "{last_tool_result}"}]
+
+
+@pytest.fixture(autouse=True)
+def _tools(tools: None) -> None:
+    """The tests' own tools are installed."""
+
+
+def pay(support, who, **policy) -> Run:
+    agent_with(support, SCRIPT, {"name": "pay", "approval": {"due_seconds": 1, **policy}})
+    return start(who)
+
+
+def test_it_is_rejected(support, alice, host):
+    run = ended(pay(support, alice))
+    assert (run.status, output(run)) == ("succeeded", "Nobody decided about the call in time.")
+    assert (toolbox.calls, Wait.objects.get().state) == ({}, "expired")
+
+
+def test_it_is_approved(support, alice, host):
+    run = ended(pay(support, alice, on_due="approve"))
+    assert (run.status, toolbox.calls, Wait.objects.get().state) == ("succeeded", {"pay 700": 1}, "resolved")
+
+
+def test_it_is_escalated(support, alice, bob, carol, host):
+    run = pay(support, alice, assignee="bob@example.org", on_due="escalate", escalate_role="admin")
+    [wait] = waiting(run)
+    wait = eventually(lambda: Wait.objects.filter(role="admin", assignee_id=None).first())
+    with pytest.raises(NotYoursToDecide):
+        say(bob, wait, "approve")
+    assert ("wait.decided", "escalate", "admin") in [
+        (type_, data.get("verdict"), data.get("role")) for type_, data in events(run)
+    ]
+    Wait.objects.update(due_at=None)
+    say(carol, wait, "approve")
+    assert (ended(run).status, toolbox.calls) == ("succeeded", {"pay 700": 1})
+
+
+def test_nobody_decides_after_it_was_escalated_either(support, alice, host):
+    run = ended(pay(support, alice, on_due="escalate", escalate_role="owner"))
+    wait = Wait.objects.get()
+    assert (run.status, wait.state, wait.role, toolbox.calls) == ("succeeded", "expired", "owner", {})
+    assert (wait.resolved_at - wait.created_at).total_seconds() >= 2
+
+
+def test_an_answer_and_the_end_of_its_time_at_once(support, alice, bob, hosts):
+    first = hosts.start()
+    [wait] = waiting(run := pay(support, alice, due_seconds=3600))
+    hosts.stop(first)
+    say(bob, wait, "approve")
+    settle_due([wait.id])
+    assert (Wait.objects.get().state, Run.objects.get(id=run.id).status) == ("resolved", "queued")
