@@ -83,5 +83,5 @@ class Speaking(Child):
         assert self._process.stdout is not None
         said = self._process.stdout.readline().decode()
         if not said:
-            raise RuntimeError(f"{' '.join(map(str, self._process.args))} ended:\n{tail(self.log, 30)}")
+            raise RuntimeError(f"{self.log.stem} ended:\n{tail(self.log, 30)}")
         return said
