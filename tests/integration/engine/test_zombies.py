@@ -3,6 +3,7 @@
 import pytest
 
 from apps.runs.models import Effect, Run
+from apps.runs.payloads import pack
 from apps.runs.statements import INTEND, MOVE, SWEEP
 from apps.runs.states import EventType, RunStatus
 from apps.runs.transitions import Move
@@ -24,7 +25,7 @@ def swept(workspace) -> Run:
 
 
 OUTCOMES = {
-    "succeeded": lambda holder: succeeded(holder, "Hello.", None),
+    "succeeded": lambda holder: succeeded(holder, pack(b'"Hello."'), None),
     "failed": lambda holder: failed(holder, "provider_unavailable", "The connection broke."),
     "budget": lambda holder: stopped(holder, BudgetExceeded("Too much.")),
     "cancelled": lambda holder: stopped(holder, CancelSeen()),
