@@ -5,7 +5,7 @@ from django.db import connection
 from apps.runs.models import Run
 
 FRESH_ID = """(lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '70008000'
-    || lpad(to_hex(n), 12, '0'))::uuid"""
+    || lpad(to_hex(n), 6, '0') || lpad(to_hex((random() * 16777215)::int), 6, '0'))::uuid"""
 """A UUIDv7 of this moment: what is copied first is the oldest."""
 
 

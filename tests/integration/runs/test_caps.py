@@ -14,6 +14,7 @@ from apps.core.ids import new_id
 from apps.runs.caps import Subject, agent_subject, key_subject, workspace_subject
 from apps.runs.exceptions import AbovePlatformCap, CapBusy, CapNotFound
 from apps.runs.models import Cap, Run, Slot
+from apps.runs.models.cap import CapKind
 from apps.runs.services import cancel_run
 from apps.runs.services.caps import give_default_caps, heal_caps, remove_cap, set_cap, set_own_cap
 from apps.runs.services.request import Origin
@@ -80,7 +81,7 @@ def with_key(workspace: Workspace, many: int = 2) -> list[Run]:
 
 def test_a_cap_of_a_key(support):
     keyed, free = with_key(support), set_up_run(support)
-    set_cap(Subject(support.id, "key", KEY.api_key_id), slots=1)
+    set_cap(Subject(support.id, CapKind.KEY, KEY.api_key_id), slots=1)
     assert [claimed(), claimed(), claimed()] == [keyed[0].id, free.id, None]
 
 
@@ -90,7 +91,7 @@ def test_all_caps_of_a_run_must_have_room(support):
     caps = [
         set_cap(workspace_subject(support.id), slots=5),
         set_cap(agent_subject(support.id, "docs"), slots=2),
-        set_cap(Subject(support.id, "key", KEY.api_key_id), slots=1),
+        set_cap(Subject(support.id, CapKind.KEY, KEY.api_key_id), slots=1),
     ]
     assert [claimed(), claimed()] == [first.id, None]
     assert [Counter(run_id for _, run_id in places(cap)) for cap in caps] == [

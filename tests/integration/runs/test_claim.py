@@ -53,6 +53,7 @@ def test_it_works(support, send):
         "capped": False,
         "account_ids": [],
         "budgeted": False,
+        "parent_id": None,
         "cancel_requested": False,
     }
     run.refresh_from_db()

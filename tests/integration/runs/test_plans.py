@@ -15,9 +15,11 @@ from django.utils.timezone import now
 
 from apps.accounts.models import Workspace
 from apps.core.ids import new_id
+from apps.runs.caps import agent_subject, workspace_subject
 from apps.runs.models import Event, Run, Thread
 from apps.runs.selectors import RunFilter, events_of, run_summaries, steps_of
 from apps.runs.services import create_run, create_thread
+from apps.runs.services.caps import set_cap
 from apps.runs.services.create import RunRequest
 from apps.runs.statements import (
     ALREADY_RECORDED,
@@ -32,8 +34,8 @@ from apps.runs.statements import (
 )
 from apps.runs.states import TERMINAL, EventType, RunStatus
 from apps.runs.transitions import Move
-from tests.integration.runs.crowds import copy_run
-from tests.integration.runs.world import claim, intent_row, make_agent, make_worker, step_row
+from tests.integration.runs.crowds import analyze, copy_run
+from tests.integration.runs.world import claim, intent_row, make_agent, make_worker, set_up_run, step_row
 from workers.engine.lease import CANCELLED
 from workers.engine.slices import HISTORY
 
@@ -114,11 +116,11 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(inner)
 
 
-def rows_read(nodes: list[dict[str, Any]]) -> int:
+def rows_read(nodes: list[dict[str, Any]], tables: set[str] = BIG) -> int:
     """Rows of the big tables that were looked at, whether they passed or not; fails on a sequential scan of one."""
     read = 0
     for node in nodes:
-        if node.get("Relation Name") in BIG or node["Node Type"].startswith("Bitmap Index"):
+        if node.get("Relation Name") in tables or node["Node Type"].startswith("Bitmap Index"):
             assert node["Node Type"] != "Seq Scan", node
             wasted = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
             read += int((node["Actual Rows"] + wasted) * node["Actual Loops"])
@@ -142,7 +144,7 @@ def hot_statements(crowd: dict[str, Any]) -> dict[str, tuple[str, Any]]:
         "intend": (INTEND, effect),
         "recall": (RECALL, unit),
         "move": (MOVE, move.parameters()),
-        "request cancel": (REQUEST_CANCEL, {"run": held, "data": b"{}"}),
+        "request cancel": (REQUEST_CANCEL, {"run": held, "reason": "", "data": b"{}"}),
         "look for cancels": (CANCELLED, {"id": crowd["worker"]}),
         "sweep": (SWEEP, {}),
         "history": (HISTORY, {"thread": crowd["thread"].id, "run": crowd["talk"].id}),
@@ -172,6 +174,20 @@ def test_it_works(crowd):
 )
 def test_the_hot_path(crowd, name):
     assert rows_read(plan_of(*hot_statements(crowd)[name])) <= 12
+
+
+@pytest.mark.parametrize("capped", [False, True])
+def test_the_claim_with_ten_thousand_runs_queued(crowd, capped):
+    """And with as many of an agent that is at its cap in front: the statistics know of none of them."""
+    for agent in ("docs", "idle"):
+        copy_run(set_up_run(crowd["workspace"], agent), 10_000)
+    if capped:
+        set_cap(agent_subject(crowd["workspace"].id, "docs"), slots=0)
+        set_cap(workspace_subject(crowd["workspace"].id), slots=500)
+    tables = BIG | {"runs_slot"} if capped else BIG
+    assert rows_read(plan_of(*hot_statements(crowd)["claim"]), tables) <= 12
+    analyze()
+    assert rows_read(plan_of(*hot_statements(crowd)["claim"]), tables) <= 12
 
 
 @pytest.mark.parametrize("name", ["record", "record effect", "already recorded", "intend", "move", "request cancel"])
