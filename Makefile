@@ -11,7 +11,7 @@ STACK := $(BIN)/python -m workers.local
 CHECKED := DJANGO_SETTINGS_MODULE=config.settings.typecheck PYTHONWARNINGS=ignore::RuntimeWarning $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status doctor test lint types contracts schema sizes check browser locks docs format
+.PHONY: help demo up down status doctor test chaos lint types contracts schema sizes check browser locks docs format
 
 help: ## What this Makefile can do
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,9 @@ doctor: $(LOCAL) ## Say in words what is wrong
 
 test: $(DEV) ## The whole suite in parallel, on servers of its own
 	$(BIN)/pytest -n auto --dist loadscope
+
+chaos: $(DEV) ## Both arms under the same faults: make chaos SEED=7 DURATION=300
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),7) --duration $(or $(DURATION),300) $(ARGS)
 
 lint: $(DEV) ## ruff
 	$(BIN)/ruff check .
