@@ -16,6 +16,12 @@ def advance(run_id: str) -> None:
     current_host().advance()
 
 
+@shared_task(name="workers.quarantine.advance", ignore_result=True)
+def advance_suspect(run_id: str) -> None:
+    """A run has lost its worker again and again: take the next of its kind."""
+    current_host().advance()
+
+
 @shared_task(
     name="workers.batch.advance_ingest", ignore_result=True, acks_late=True, time_limit=300, soft_time_limit=270
 )

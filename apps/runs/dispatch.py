@@ -12,6 +12,7 @@ from apps.core.failpoints import hit
 logger = logging.getLogger(__name__)
 
 ADVANCE: Final = "workers.runs.advance"
+ADVANCE_SUSPECT: Final = "workers.quarantine.advance"
 SILENCE_SECONDS: Final = 5.0
 """After a failed ring nobody rings for this long, so that requests do not queue up behind a Redis that is away."""
 
@@ -23,13 +24,16 @@ class Doorbell:
         self._silent_until = 0.0
         self._lock = threading.Lock()
 
-    def ring(self, run_id: UUID) -> bool:
-        """Whether a message was sent. Never raises when Redis is away: the workers' pollers find the run."""
+    def ring(self, run_id: UUID, *, suspect: bool = False) -> bool:
+        """Whether a message was sent. Never raises when Redis is away: the workers' pollers find the run.
+
+        A suspect is a quarantined run, for which another process is rung.
+        """
         hit("before_publish")
         if time.monotonic() < self._silent_until:
             return False
         try:
-            deliver(ADVANCE, str(run_id))
+            deliver(ADVANCE_SUSPECT if suspect else ADVANCE, str(run_id))
         except UNDELIVERED as error:
             self._fall_silent(error)
             return False

@@ -199,6 +199,23 @@ WITH asked AS (
 ), {_TELL.format(type="'run.cancel_requested'", step_n="NULL::int", data="%(data)s", source="asked")}
 SELECT event_seq FROM asked"""
 
+BEGIN_STEP: Final = f"""
+WITH fenced AS (
+    UPDATE runs_run SET event_seq = event_seq + 1
+    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND status = 'running'
+    RETURNING id, event_seq
+), {_TELL.format(type="'step.started'", step_n="NULL::int", data="%(data)s", source="fenced")}
+SELECT event_seq FROM fenced"""
+"""Told of a quarantined run before each call, so that a crash has a name."""
+
+_BUSY_WITH: Final = """
+    SELECT string_agg((convert_from(event.data, 'UTF8')::json ->> 'kind') || ' '
+                      || (convert_from(event.data, 'UTF8')::json ->> 'name'), ', ' ORDER BY event.seq)
+    FROM runs_event AS event
+    WHERE event.run_id = run.id AND event.type = 'step.started' AND event.seq > (
+        SELECT max(began.seq) FROM runs_event AS began WHERE began.run_id = run.id AND began.type = 'run.started'
+    )"""
+
 _FREE: Final = f"""
 ), swept AS (
     UPDATE runs_run AS run
@@ -207,12 +224,13 @@ _FREE: Final = f"""
         stop_reason = CASE WHEN quarantined THEN 'poison' ELSE '' END,
         error_code = CASE WHEN quarantined THEN 'poison' ELSE '' END,
         error_detail = CASE WHEN quarantined
-            THEN 'The worker died ' || (crashes + 1) || ' times without a new step, at last with this run alone in it.'
+            THEN 'The worker died ' || (crashes + 1) || ' times without a new step, at last with this run alone in it, '
+                 || coalesce('in the ' || ({_BUSY_WITH}) || '.', 'before its next step.')
             ELSE '' END,
         finished_at = CASE WHEN quarantined THEN now() END,
         quarantined = quarantined OR crashes + 1 >= {QUARANTINE_AFTER}
     FROM orphan WHERE run.id = orphan.id
-    RETURNING run.id, run.event_seq, run.status, run.crashes, run.quarantined, run.thread_id
+    RETURNING run.id, run.event_seq, run.status, run.crashes, run.quarantined, run.error_detail, run.thread_id
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM swept WHERE runs_slot.run_id = swept.id
 ), doubted AS (
@@ -222,8 +240,9 @@ _FREE: Final = f"""
     _TELL.format(
         type="CASE status WHEN 'queued' THEN 'run.released' ELSE 'run.failed' END",
         step_n="NULL::int",
-        data="convert_to(json_build_object("
-        "'cause', 'worker_lost', 'crashes', crashes, 'quarantined', quarantined)::text, 'UTF8')",
+        data="convert_to((jsonb_build_object("
+        "'cause', 'worker_lost', 'crashes', crashes, 'quarantined', quarantined) || CASE status WHEN 'failed' "
+        "THEN jsonb_build_object('code', 'poison', 'detail', error_detail) ELSE '{}' END)::text, 'UTF8')",
         source="swept",
     )
 }

@@ -14,10 +14,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("runs", "batch", "ops")]
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("runs", "quarantine", "batch", "ops")]
 CELERY_TASK_DEFAULT_QUEUE = "ops"
 CELERY_TASK_ROUTES = {
     "workers.runs.*": {"queue": "runs"},
+    "workers.quarantine.*": {"queue": "quarantine"},
     "workers.batch.*": {"queue": "batch"},
     "workers.ops.*": {"queue": "ops"},
 }

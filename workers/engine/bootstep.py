@@ -1,4 +1,4 @@
-"""Ties the engine's host to the life of a Celery worker that serves the queue `runs`."""
+"""Ties the engine's host to the life of a Celery worker that serves the queue `runs` or `quarantine`."""
 
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from celery.signals import worker_shutting_down
 from workers.engine.host import Host
 
 QUEUE: Final = "runs"
+QUARANTINE: Final = "quarantine"
 
 
 class EngineStep(bootsteps.StartStopStep):
@@ -18,10 +19,11 @@ class EngineStep(bootsteps.StartStopStep):
     host: Host | None = None
 
     def include_if(self, parent: Any) -> bool:
-        return QUEUE in parent.app.amqp.queues.consume_from
+        return bool({QUEUE, QUARANTINE} & set(parent.app.amqp.queues.consume_from))
 
     def start(self, parent: Any) -> None:
-        EngineStep.host = Host(slots=parent.concurrency)
+        suspects = QUEUE not in parent.app.amqp.queues.consume_from
+        EngineStep.host = Host(slots=1 if suspects else parent.concurrency, quarantine=suspects)
         EngineStep.host.start()
         worker_shutting_down.connect(_drain, weak=False)
 

@@ -47,8 +47,8 @@ def connection_parameters() -> dict[str, Any]:
     }
 
 
-def new_pool() -> EnginePool:
-    """A closed pool of at most `CEF_ENGINE_CONNECTIONS`; open it on the loop that uses it.
+def new_pool(most: int = 64) -> EnginePool:
+    """A closed pool of at most `CEF_ENGINE_CONNECTIONS`, and at most so many; open it on the loop that uses it.
 
     Autocommit: every statement of the engine is a transaction of its own.
     """
@@ -56,7 +56,7 @@ def new_pool() -> EnginePool:
         kwargs=connection_parameters() | {"autocommit": True, "row_factory": dict_row},
         connection_class=AsyncConnection[DictRow],
         min_size=1,
-        max_size=settings.CEF_ENGINE_CONNECTIONS,
+        max_size=min(most, settings.CEF_ENGINE_CONNECTIONS),
         timeout=_WAIT_S,
         open=False,
         name="cef-engine",

@@ -91,6 +91,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
     ) -> object:
         try:
             async with session.call():
+                await session.begin(scratch.unit)
                 payload = await self._intended(session, scratch)
                 if payload is None:
                     payload = await self._called(session, scratch, body, number)

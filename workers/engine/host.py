@@ -50,11 +50,12 @@ class Host:
     """Claims runs and executes them on one asyncio loop in a thread of its own.
 
     Doorbells call `advance` from Celery's threads; the poller finds what no doorbell told of. Both claim the next
-    runnable run, whichever that is.
+    runnable run, whichever that is. In `quarantine` that is the oldest suspect. The next one follows at once when a run
+    ends whose place somebody may be waiting for.
     """
 
-    def __init__(self, slots: int) -> None:
-        self._slots = slots
+    def __init__(self, slots: int, *, quarantine: bool = False) -> None:
+        self._slots, self._quarantine = slots, quarantine
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="cef-loop", daemon=True)
         self._watchdog = Watchdog(self._loop)
@@ -62,6 +63,8 @@ class Host:
         self._running: dict[UUID, asyncio.Task[None]] = {}
         self._draining = False
         self._background: list[asyncio.Task[None]] = []
+        self._turned_away = False
+        self._successors: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Open the pools, take the lease, begin to poll."""
@@ -93,16 +96,16 @@ class Host:
         self._thread.join()
 
     async def _open(self) -> None:
-        self._pool: EnginePool = new_pool()
+        self._pool: EnginePool = new_pool(self._slots + 1)
         await self._pool.open(wait=False)
-        self._threads = DatabaseThreads(DATABASE_THREADS)
+        self._threads = DatabaseThreads(min(DATABASE_THREADS, self._slots + 1))
         redis = Redis.from_url(
             settings.REDIS_URL, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
         )
         self._publisher = Publisher(redis)
-        self._hooks = DatabaseThreads(HOOK_THREADS)
+        self._hooks = DatabaseThreads(min(HOOK_THREADS, self._slots))
         self._slices = Slices(self._pool, self._publisher, self._threads, self._hooks)
-        self._turns = Turns()
+        self._turns = Turns(quarantine=self._quarantine)
         self._due_waits = DueWaits(self._pool, self._threads)
         self._pace = asyncio.Lock()
         self._background = [
@@ -135,11 +138,14 @@ class Host:
         """Claim a run and begin it. Starts are paced: a thousand at once would make the loop lag by half a second."""
         async with self._pace:
             worker_id = self._lease.worker_id
-            if self._draining or worker_id is None or len(self._running) >= self._slots:
+            full = len(self._running) >= self._slots
+            self._turned_away |= full
+            if self._draining or worker_id is None or full:
                 return None
             hit("before_claim")
             run = await self._turns.claim_next(self._pool, worker_id)
             if run is None:
+                self._turned_away = False
                 return None
             hit("after_claim")
             task = self._begin(run)
@@ -153,17 +159,25 @@ class Host:
     def _begin(self, run: ClaimedRun) -> "asyncio.Task[None]":
         task = self._loop.create_task(self._slices.execute(run), name=f"run {run.id}")
         self._running[run.id] = task
-        task.add_done_callback(partial(self._ended, run.id))
+        task.add_done_callback(partial(self._ended, run))
         return task
 
-    def _ended(self, run_id: UUID, task: "asyncio.Task[None]") -> None:
+    def _ended(self, run: ClaimedRun, task: "asyncio.Task[None]") -> None:
         # A run that was given up here may have been claimed again meanwhile, by this very process.
-        if self._running.get(run_id) is task:
-            del self._running[run_id]
+        if self._running.get(run.id) is task:
+            del self._running[run.id]
         if self._draining:
             hit("mid_drain")
+        elif self._quarantine or self._turned_away or run.capped:
+            self._follow()
         if not task.cancelled() and task.exception() is not None:
             logger.error("A slice ended with a bug.", exc_info=task.exception())
+
+    def _follow(self) -> None:
+        """Offer the place that a run has just given back: the bell of the one that waits for it has rung before."""
+        successor = self._loop.create_task(self._advance(), name="successor")
+        self._successors.add(successor)
+        successor.add_done_callback(self._successors.discard)
 
     async def _poll(self) -> None:
         """Free orphaned runs and take what is runnable, also while Redis is away."""

@@ -16,8 +16,18 @@ from apps.core.ids import new_id
 from apps.runs.budget_statements import SETTLED
 from apps.runs.payload_statements import KEPT_BY_STEP, SNAPSHOT, apart_parameters
 from apps.runs.payloads import Content, Packed, compressed
-from apps.runs.statements import ALREADY_RECORDED, EFFECT_SETTLED, INTEND, KEEP_LATE, RECALL, STOPPING, recording
+from apps.runs.statements import (
+    ALREADY_RECORDED,
+    BEGIN_STEP,
+    EFFECT_SETTLED,
+    INTEND,
+    KEEP_LATE,
+    RECALL,
+    STOPPING,
+    recording,
+)
 from apps.runs.states import EffectState, StepKind
+from apps.runs.text import storable
 from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
 from workers.engine.payloads import opened, packed
 from workers.engine.snapshots import SNAPSHOTS, Restart, Stretch, read_restart
@@ -95,6 +105,10 @@ class Store(Protocol):
         """
         ...
 
+    async def begin(self, run_id: UUID, epoch: int, unit: Unit) -> int:
+        """Tell that the unit is about to be executed; the event's number. Raises LeaseLost."""
+        ...
+
     def keep_late(self, run_id: UUID, epoch: int, key: str, payload: bytes) -> None:
         """Keep what an unsafe call brought after the run was lost; in the background, as well as it can."""
         ...
@@ -145,6 +159,14 @@ class PostgresStore:
 
     async def _is_stopping(self, run_id: UUID, epoch: int) -> bool:
         return await insist(lambda: fetch_one(self._pool, STOPPING, {"run": run_id, "epoch": epoch})) is not None
+
+    async def begin(self, run_id: UUID, epoch: int, unit: Unit) -> int:
+        told = {"kind": unit.kind.value, "name": storable(unit.name)[:200]}
+        row = {"run": run_id, "epoch": epoch, "data": canonical.dump(told)}
+        answer = await insist(lambda: fetch_one(self._pool, BEGIN_STEP, row))
+        if answer is None:
+            raise LeaseLost("Another process took the run over.")
+        return int(answer["event_seq"])
 
     def keep_late(self, run_id: UUID, epoch: int, key: str, payload: bytes) -> None:
         # Not in the slice's own task, which is being cancelled.
@@ -209,6 +231,10 @@ class Journal:
     async def intend(self, unit: Unit, *, again: bool = False) -> None:
         """Commit the intent of an unsafe call; see Store.intend."""
         await self._store.intend(self._run_id, self._epoch, unit, again=again)
+
+    async def begin(self, unit: Unit) -> int:
+        """Tell that the unit is about to be executed; see Store.begin."""
+        return await self._store.begin(self._run_id, self._epoch, unit)
 
     def keep_late(self, unit: Unit, payload: bytes) -> None:
         """Keep the result of a call whose run was lost; see Store.keep_late."""

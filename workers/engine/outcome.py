@@ -10,8 +10,16 @@ from apps.runs.payloads import Packed
 from apps.runs.states import EventType, RunStatus, StopReason
 from apps.runs.suspension import suspension
 from apps.runs.transitions import Move
-from apps.tools.exceptions import ToolFailed
-from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, StopRun, Suspended
+from workers.engine.stops import (
+    BudgetExceeded,
+    CancelSeen,
+    Cleared,
+    Drained,
+    LeaseLost,
+    OutcomeUnknown,
+    StopRun,
+    Suspended,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +47,8 @@ def stopped(holder: Holder, stop: StopRun) -> Move | None:
     """The platform ended the slice; None when this process may write no more."""
     if isinstance(stop, LeaseLost):
         return None
-    if isinstance(stop, Drained):
-        return Move(
-            run_id=holder.run_id,
-            epoch=holder.epoch,
-            to=RunStatus.QUEUED,
-            event=EventType.RELEASED,
-            sources=frozenset({RunStatus.RUNNING}),
-            data={"cause": "drain"},
-        )
+    if isinstance(stop, Drained | Cleared):
+        return released(holder, "drain" if isinstance(stop, Drained) else stop.code)
     if isinstance(stop, CancelSeen):
         return cancelled(holder)
     if isinstance(stop, Suspended):
@@ -62,6 +63,18 @@ def stopped(holder: Holder, stop: StopRun) -> Move | None:
             data={"cause": stop.code, "detail": stop.detail},
         )
     return failed(holder, stop.code, stop.detail, stop.reason)
+
+
+def released(holder: Holder, cause: str) -> Move:
+    """The run is given back and goes on elsewhere; nobody is charged with an attempt."""
+    return Move(
+        run_id=holder.run_id,
+        epoch=holder.epoch,
+        to=RunStatus.QUEUED,
+        event=EventType.RELEASED,
+        sources=frozenset({RunStatus.RUNNING}),
+        data={"cause": cause},
+    )
 
 
 def cancelled(holder: Holder) -> Move:
@@ -106,8 +119,6 @@ def stop_in(error: BaseException) -> StopRun | None:
     """The platform's own reason within an error, also when a task group has wrapped it."""
     if isinstance(error, StopRun):
         return error
-    if isinstance(error, ToolFailed) and error.outcome_unknown:
-        return OutcomeUnknown(error.message)
     if isinstance(error, BaseExceptionGroup):
         return next((stop for inner in error.exceptions if (stop := stop_in(inner))), None)
     return None

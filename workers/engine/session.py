@@ -22,7 +22,7 @@ from workers.engine.ledger import DatabaseLedger
 from workers.engine.publisher import Publisher
 from workers.engine.purse import Purse, Reserved
 from workers.engine.snapshots import Restart, Snapshots, Stretch
-from workers.engine.stops import BudgetExceeded, CancelSeen, Drained
+from workers.engine.stops import BudgetExceeded, CancelSeen, Cleared, Drained
 from workers.engine.threads import DatabaseThreads
 from workers.engine.units import Unit
 from workers.engine.waits_store import WaitRows
@@ -119,11 +119,14 @@ class Session:
     async def call(self) -> AsyncIterator[None]:
         """Around the next call, if it may be made. Raises BudgetExceeded, and Drained when the process is leaving.
 
-        Drained here and not when a step is recorded: calls that run beside it are to come to their ends. They count as
-        steps already, or a turn of many calls would all pass below the same ceiling; so a refusal waits for them.
+        In quarantine it raises Cleared once a step was recorded. Both here and not when a step is recorded: calls that
+        run beside it are to come to their ends. They count as steps already, or a turn of many calls would all pass
+        below the same ceiling; so a refusal waits for them.
         """
         if self._leaving():
             raise Drained
+        if self.run.quarantined and self._spent.steps > self.run.spent.steps:
+            raise Cleared
         refusal = exhausted(self.run.limits, replace(self._spent, steps=self._spent.steps + self._calls))
         if refusal is not None:
             await self.others_end()
@@ -134,6 +137,11 @@ class Session:
         finally:
             self._calls -= 1
             self._quiet.set()
+
+    async def begin(self, unit: Unit) -> None:
+        """Of a quarantined run each call is told before it is made, so that a crash has a name. Raises LeaseLost."""
+        if self.run.quarantined:
+            self._publisher.event(self.run.id, await self.journal.begin(unit))
 
     async def others_end(self) -> None:
         """Wait until no call is under way: one that was cut off would have an unknown outcome."""

@@ -20,13 +20,16 @@ from apps.runs.conversation import attached_files, words_of
 from apps.runs.dispatch import doorbell
 from apps.runs.payloads import Packed
 from apps.runs.services.announce import announce_run
+from apps.runs.services.waits_children import tell_parent
 from apps.runs.states import TERMINAL, RunStatus, StopReason
+from apps.runs.suspension import Suspension
 from apps.runs.text import prompt_text
 from apps.runs.transitions import Move
+from apps.runs.turns import free_next
 from workers.engine.claim import ClaimedRun
 from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
 from workers.engine.journal import Journal, PostgresStore, Recorded
-from workers.engine.outcome import Holder, explained, failed, stop_in, stopped, succeeded
+from workers.engine.outcome import Holder, cancelled, explained, failed, stop_in, stopped, succeeded
 from workers.engine.payloads import opened, packed
 from workers.engine.publisher import Publisher
 from workers.engine.purse import Purse
@@ -35,6 +38,7 @@ from workers.engine.shelf import BuiltAgent, Shelf
 from workers.engine.snapshots import EVERY, NO_LIMITS, Restart, run_from
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
 from workers.engine.threads import DatabaseThreads
+from workers.engine.waits_store import WaitRows, move_run
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +166,8 @@ class Slices:
     ) -> Session:
         journal = Journal(self._store, run.id, run.epoch, recorded, after=restart.n if restart else 0)
         purse = Purse(self._pool, run)
-        around = Surroundings(self._publisher, self._threads, purse, lambda: self.leaving)
+        waits = WaitRows(self._pool, run.id)
+        around = Surroundings(self._publisher, self._threads, purse, waits, lambda: self.leaving)
         return Session(run, built.bundle, journal, around, restart)
 
     async def _built(self, run: ClaimedRun) -> BuiltAgent:
@@ -192,9 +197,13 @@ class Slices:
         try:
             move = await self._with_words(run, move)
             parameters = move.parameters()
-            row = await insist(lambda: fetch_one(self._pool, move.statement, parameters))
+            row = await insist(lambda: move_run(self._pool, self._threads, move, parameters))
         finally:
             self._finishing.discard(task)
+        if row is None and isinstance(move, Suspension):
+            # Either the run is another's by now, or it is not to wait any more: then only this move is possible.
+            await self._finish(run, cancelled(Holder(run.id, run.epoch)))
+            return
         if row is None:
             logger.warning("The run was taken over before its outcome was written.", extra={"to": move.to.value})
             return
@@ -202,6 +211,12 @@ class Slices:
         self._publisher.event(move.run_id, row["event_seq"], urgent=move.to in TERMINAL)
         if row["next_id"] is not None:
             await self._threads.call(doorbell.ring, row["next_id"])
+        elif row["left_thread"] is not None:
+            await self._threads.call(free_next, row["left_thread"])
+        if move.to == RunStatus.QUEUED:
+            await self._threads.call(doorbell.ring, run.id)
+        if move.to in TERMINAL and run.parent_id is not None:
+            await self._threads.call(tell_parent, run.id)
         if move.to in TERMINAL and parameters["announce"]:
             await self._announce(move)
 

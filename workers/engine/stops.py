@@ -5,6 +5,7 @@ They are BaseExceptions, so that neither the loop's retry rules nor a tool's `ex
 StopRun
 ├── LeaseLost          another process holds the run, or may: record nothing more
 ├── Drained            this process is leaving: give the run back
+├── Cleared            a suspect has recorded a step: give it back, it may run among others again
 ├── CancelSeen         somebody asked for the run to be cancelled
 ├── BudgetExceeded     the next call would go past a ceiling
 ├── ReplayMismatch     the code asks for something else than the journal holds
@@ -39,6 +40,12 @@ class Drained(StopRun):
     """The process is shutting down."""
 
     code = "drained"
+
+
+class Cleared(StopRun):
+    """A quarantined run has shown that it does not kill its process."""
+
+    code = "cleared"
 
 
 class CancelSeen(StopRun):

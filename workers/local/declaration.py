@@ -54,6 +54,9 @@ PLATFORM = (
         f"{_WORKER} -Q runs -n runs@%h -P threads -c $CEF_RUN_SLOTS --disable-prefetch",
         stop_seconds=40,
     ),
+    Process(
+        "quarantine", f"{_WORKER} -Q quarantine -n quarantine@%h -P threads -c 1 --disable-prefetch", stop_seconds=40
+    ),
     Process("batch", f"{_WORKER} -Q batch -n batch@%h -P prefork -c $CEF_BATCH_PROCESSES -O fair", stop_seconds=60),
     Process("ops", f"{_WORKER} -Q ops -n ops@%h -P threads -c 4"),
     Process("beat", "celery -A config beat --schedule $CEF_BEAT_SCHEDULE --pidfile=", "redis"),

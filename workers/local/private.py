@@ -110,6 +110,11 @@ class PrivateStack:
         flags = ("--disable-prefetch", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
         return self._worker(name, "runs", "-P", "threads", "-c", str(slots), *flags, env=env)
 
+    def start_quarantine(self, name: str = "quarantine") -> subprocess.Popen[bytes]:
+        """A process that executes suspects, one at a time."""
+        flags = ("--disable-prefetch", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
+        return self._worker(name, "quarantine", "-P", "threads", "-c", "1", *flags)
+
     def start_batch(self, name: str = "batch") -> subprocess.Popen[bytes]:
         """A process that executes batch work, in two children."""
         return self._worker(

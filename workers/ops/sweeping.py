@@ -5,30 +5,40 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from apps.runs.claim_statements import WAITING
 from apps.runs.dispatch import doorbell
 from apps.runs.live import announce_event
 from apps.runs.models import Run, WorkerProcess
 from apps.runs.services.announce import DUE, announce_run
-from apps.runs.statements import SWEEP
+from apps.runs.statements import NEXT_IN_THREADS, SWEEP
 from apps.runs.states import TERMINAL, RunStatus
 
+SUSPECT: Final = Q(status=RunStatus.QUEUED, held=False, quarantined=True)
 ANNOUNCED_AT_ONCE: Final = 100
+LOOKED_AT: Final = 1000
+"""Runs of the queue; those behind them had a bell of their own when they were submitted, and workers also poll."""
 
 _calling = threading.Lock()
 
 
 def sweep_runs() -> int:
-    """Free the runs of lost workers, and ring at most as often as slots are free; how many were freed."""
+    """Free the runs of lost workers and those held behind none; ring at most as often as slots are free.
+
+    How many runs of lost workers there were.
+    """
     with connection.cursor() as cursor:
         cursor.execute(SWEEP)
         freed: list[tuple[UUID, int, str]] = cursor.fetchall()
+        cursor.execute(NEXT_IN_THREADS, {"thread": None})
     for run_id, seq, _status in freed:
         announce_event(run_id, seq)
-    for run_id in _runnable(limit=_free_slots()):
+    for run_id in _waiting(free=_free_slots()):
         doorbell.ring(run_id)
+    for run_id in Run.objects.filter(SUSPECT).order_by("id").values_list("id", flat=True)[:1]:
+        doorbell.ring(run_id, suspect=True)
     return len(freed)
 
 
@@ -55,6 +65,7 @@ def _free_slots() -> int:
     return sum(live.values_list(F("slots") - F("running"), flat=True))
 
 
-def _runnable(*, limit: int) -> list[UUID]:
-    queued = Run.objects.filter(status=RunStatus.QUEUED).order_by("id")
-    return list(queued.values_list("id", flat=True)[: min(limit, 1000)])
+def _waiting(*, free: int) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, {"looked_at": LOOKED_AT, "free": max(free, 0)})
+        return [row[0] for row in cursor.fetchall()]

@@ -80,7 +80,7 @@ def _questions(run: Run) -> list[Question]:
 
 
 def _decision(request: HttpRequest) -> tuple[EffectDecision, dict[str, Any]]:
-    """What the form says. Raises Http404 for what no form of ours sends, and ValueError for a result that is no JSON."""
+    """What the form says. Raises Http404 for what none of ours sends, and ValueError for a result that is no JSON."""
     said = request.POST.get("decision", "")
     if said not in set(EffectDecision):
         raise Http404("There is no such decision.")

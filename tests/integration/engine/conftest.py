@@ -52,8 +52,8 @@ class Hosts:
     def __init__(self) -> None:
         self._running: list[Host] = []
 
-    def start(self, slots: int = 20) -> Host:
-        host = Host(slots)
+    def start(self, slots: int = 20, *, quarantine: bool = False) -> Host:
+        host = Host(slots, quarantine=quarantine)
         host.start()
         self._running.append(host)
         return host

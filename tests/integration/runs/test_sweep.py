@@ -6,10 +6,13 @@ import pytest
 
 from apps.core import canonical
 from apps.core.ids import new_id
+from apps.runs.caps import workspace_subject
 from apps.runs.models import Event, Run, WorkerProcess
-from apps.runs.services import cancel_run
+from apps.runs.services import cancel_run, create_thread
+from apps.runs.services.caps import set_cap
 from apps.runs.statements import CLAIM_QUARANTINED, QUARANTINE_AFTER, SWEEP
 from apps.runs.states import RunStatus
+from tests.integration.runs.crowds import copy_run
 from tests.integration.runs.engine_pool import through_the_engine
 from tests.integration.runs.world import (
     bells,
@@ -102,7 +105,8 @@ def test_one_that_kills_a_worker_of_its_own_is_poison(support):
     one(SWEEP)
     run.refresh_from_db()
     assert (run.status, run.stop_reason, run.error_code, run.crashes) == ("failed", "poison", "poison", 3)
-    assert run.error_detail == "The worker died 3 times without a new step, at last with this run alone in it."
+    died = "The worker died 3 times without a new step, at last with this run alone in it, before its next step."
+    assert run.error_detail == died
     assert run.finished_at is not None
     assert history(run.id)[-1] == "run.failed"
     assert claim() is None
@@ -161,3 +165,28 @@ def test_the_bell_rings_as_often_as_slots_are_free(support):
     WorkerProcess.objects.update(running=2)
     sweep_runs()
     assert bells() == []
+
+
+def test_the_bell_never_rings_once_per_queued_run(support, sales):
+    copy_run(set_up_run(support), 4_000)
+    copy_run(set_up_run(sales), 4_000)
+    bells()
+    make_worker(slots=3)
+    make_worker(slots=4)
+    sweep_runs()
+    assert len(bells()) == 7
+
+
+def test_no_bell_rings_for_what_cannot_start(support, sales):
+    """Held and suspect runs, and those behind a cap that has no room for them."""
+    copy_run(set_up_run(support, thread_id=create_thread(support.id).id), 50, held="true")
+    copy_run(set_up_run(sales), 50)
+    set_cap(workspace_subject(sales.id), slots=2)
+    bells()
+    make_worker(slots=100)
+    sweep_runs()
+    assert len(bells()) == 3
+    assert claim() is not None
+    assert claim() is not None
+    sweep_runs()
+    assert len(bells()) == 1
