@@ -13,6 +13,7 @@ from cli import words
 from cli.client import Client
 from cli.feed import run_events
 from cli.sse import ServerEvent
+from cli.waits import FOR_PEOPLE
 
 _TAIL_LINES: Final = 8
 
@@ -27,9 +28,19 @@ def follow_run(client: Client, run_id: str, console: Console, *, after: int = 0)
     with RunView(console) as view:
         for event in run_events(client, run, after=after):
             view.show(event)
-            if event.name == "run.waiting":
+            if needs_somebody(client, run_id, event):
                 break
     return {**client.get(f"/runs/{run_id}"), "sources": view.sources}
+
+
+def needs_somebody(client: Client, run_id: str, event: ServerEvent) -> bool:
+    """Whether the run waits for a person, now; for time, other runs and events it goes on by itself."""
+    if event.name != "run.waiting":
+        return False
+    kinds = event.data.get("kinds")
+    if kinds is not None and not FOR_PEOPLE.intersection(kinds):
+        return False
+    return bool(client.get(f"/runs/{run_id}")["status"] == "waiting")
 
 
 class RunView:

@@ -6,6 +6,7 @@ import click
 
 from cli.agents import agents
 from cli.budget import budget
+from cli.caps import caps
 from cli.client import cli_version
 from cli.contexts import contexts
 from cli.doctor import doctor
@@ -14,6 +15,7 @@ from cli.errors import ExitCode
 from cli.run import run
 from cli.runs import runs
 from cli.session import Session
+from cli.waits import waits
 
 
 class Interruptible(click.Group):
@@ -44,5 +46,5 @@ def cli(ctx: click.Context, profile: str | None) -> None:
 
 for command in (effects, resolve):
     runs.add_command(command)
-for command in (run, runs, agents, contexts, doctor, budget):
+for command in (run, runs, agents, contexts, waits, doctor, budget, caps):
     cli.add_command(command)

@@ -12,7 +12,7 @@ import click
 from cli.client import Client
 from cli.errors import UsageProblem
 from cli.feed import POLLING, run_events
-from cli.follow import follow_run
+from cli.follow import follow_run, needs_somebody
 from cli.output import messages, print_json, print_text
 from cli.results import raise_unless_succeeded, show_result
 from cli.session import Session, json_option, pass_session
@@ -27,6 +27,10 @@ from cli.session import Session, json_option, pass_session
     help="A file or image that belongs to the input; may be repeated.",
 )  # fmt: skip
 @click.option("thread_id", "--thread", help="The id of the conversation to continue.")
+@click.option(
+    "--strategy", type=click.Choice(["reject", "enqueue", "interrupt", "rollback"]),
+    help="What happens while another run of the conversation has not ended; reject unless told.",
+)  # fmt: skip
 @click.option("pairs", "--metadata", metavar="KEY=VALUE", multiple=True, help="To find the run by; may be repeated.")
 @click.option("--detach", is_flag=True, help="Print the run's id and do not wait for its end.")
 @json_option
@@ -69,7 +73,7 @@ def _print_events(client: Client, run_id: str, after: int) -> dict[str, Any]:
             messages().print("The live server does not answer; asking for news every second.")
         elif event.name != "done":
             print_json({"type": event.name, **event.data})
-        if event.name == "run.waiting":
+        if needs_somebody(client, run_id, event):
             break
     run = client.get(f"/runs/{run_id}")
     print_json({"type": "run", "run": run})
@@ -98,6 +102,7 @@ def _optional(given: dict[str, Any]) -> dict[str, Any]:
     """What the caller said beyond agent and input."""
     optional = {
         "thread_id": given["thread_id"],
+        "multitask_strategy": given["strategy"],
         "metadata": dict(_pair(pair) for pair in given["pairs"]),
         "files": [_file(path) for path in given["files"]],
     }

@@ -72,7 +72,7 @@ class ProblemAwareSchema(AutoSchema):
 
     def _get_parameters(self) -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super()._get_parameters()
-        if self.method == "POST":
+        if self.method == "POST" and getattr(self.view, "answers_once", True):
             schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}
             description = "Makes trying again safe: the same key and body give the same answer for 24 hours."
             parameters.append(build_parameter_type(HEADER, schema, "header", description=description))

@@ -39,7 +39,7 @@ class Suspension(Move):
             "epoch": self.epoch,
             "to": self.to.value,
             "type": self.event.value,
-            "data": canonical.dump({"cause": "waits", "waits": [str(asked.id) for asked in self.asked]}),
+            "data": canonical.dump({"cause": "waits", "kinds": sorted({asked.kind.value for asked in self.asked})}),
         }
 
 

@@ -32,6 +32,8 @@ SPECTACULAR_SETTINGS = {
         "EmbeddingKindEnum": "apps.providers.kinds.EmbeddingKind",
         "EntryKindEnum": "apps.contexts.kinds.EntryKind",
         "StepKindEnum": ["model", "tool", "other"],
+        "WaitKindEnum": ["approval", "question", "timer", "child", "event"],
+        "WaitStateEnum": ["open", "resolved", "expired", "cancelled"],
     },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],

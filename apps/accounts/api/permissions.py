@@ -13,8 +13,9 @@ from apps.core.exceptions import NotAuthenticated, PermissionDenied
 
 
 class Access(StrEnum):
-    """Who may call an action that needs no permission."""
+    """Who may call an action that needs no permission; `ANYONE` is for what asks for a secret of its own."""
 
+    ANYONE = "anyone"
     SIGNED_IN = "signed_in"
     MEMBER = "member"
 
@@ -23,6 +24,8 @@ class HasDeclaredPermission(BasePermission):
     """Asks the view's `permissions[action]`. A method the view does not have passes, to be answered with 405."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if declared(view, getattr(view, "action", None) or "") is Access.ANYONE:
+            return True
         if not request.user:
             raise NotAuthenticated
         if getattr(view, "action", None) in (None, "metadata"):

@@ -24,10 +24,11 @@ class WorkspaceViewSet(viewsets.GenericViewSet[Any]):
 
     `permissions` names what each action needs. `get_queryset()` holds the workspace's own rows, and for reading the
     platform's too. `get_object()` answers 404 for foreign rows and for ids that are none. Every POST with an
-    `Idempotency-Key` runs once, inside a transaction.
+    `Idempotency-Key` runs once, inside a transaction, unless the view sees to that itself (`answers_once`).
     """
 
     permissions: ClassVar[Mapping[str, Permission | Access]] = {}
+    answers_once = True
     metadata_class = None
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
@@ -48,7 +49,7 @@ class WorkspaceViewSet(viewsets.GenericViewSet[Any]):
         super().initial(request, *args, **kwargs)
         request.principal = request.auth  # type: ignore[attr-defined]
         _refuse_nul(request)
-        key = read_key(request) if request.method == "POST" else None
+        key = read_key(request) if request.method == "POST" and self.answers_once else None
         if key is not None:
             self._answer_once(key)
 

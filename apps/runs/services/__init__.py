@@ -7,16 +7,21 @@ from apps.runs.services.erase import erase_run
 from apps.runs.services.request import Attachment, Origin, RunRequest
 from apps.runs.services.resume import resume_run
 from apps.runs.services.threads import create_thread
+from apps.runs.services.waits_deciding import Word, decide_wait
+from apps.runs.services.waits_events import resolve_event
 
 __all__ = [
     "Attachment",
     "EffectDecision",
     "Origin",
     "RunRequest",
+    "Word",
     "cancel_run",
     "create_run",
     "create_thread",
+    "decide_wait",
     "erase_run",
     "resolve_effect",
+    "resolve_event",
     "resume_run",
 ]

@@ -23,6 +23,7 @@ from apps.runs.services.waits_settling import lock_wait, settle, tell
 from apps.runs.states import EventType, Verdict, WaitKind, WaitState
 from apps.runs.text import storable
 from apps.runs.waiting import LARGEST_RESULT, Ending, Result, call_digest, denied, failed, returned
+from apps.runs.waits import edited_arguments
 from apps.tools.schemas import compile_validator, faults
 
 VERDICTS: Final = {
@@ -102,7 +103,8 @@ def _approve(wait: Wait, word: Word, principal: Principal, said: dict[str, str])
     count = approvals.count()
     tell(wait, EventType.WAIT_DECIDED, said | {"approvals": count, "needed": wait.needed})
     if count >= wait.needed:
-        settle(wait, Result(ending=Ending.APPROVED, arguments=edited_arguments(wait)), told=said)
+        edited = edited_arguments(wait, list(wait.decisions.order_by("id")))
+        settle(wait, Result(ending=Ending.APPROVED, arguments=edited), told=said)
 
 
 def _edit(wait: Wait, arguments: dict[str, Any]) -> None:
@@ -117,16 +119,6 @@ def _edit(wait: Wait, arguments: dict[str, Any]) -> None:
         )
     wait.digest = call_digest(wait.tool, arguments)
     wait.save(update_fields=["digest"])
-
-
-def edited_arguments(wait: Wait) -> dict[str, Any] | None:
-    """The arguments that are to be decided on, when somebody has edited them; else None."""
-    edits = wait.decisions.filter(digest=wait.digest, arguments__isnull=False).order_by("-id")
-    newest = edits.values_list("arguments", flat=True).first()
-    if newest is None or call_digest(wait.tool, canonical.load(wait.arguments)) == bytes(wait.digest):
-        return None
-    arguments: dict[str, Any] = canonical.load(newest)
-    return arguments
 
 
 def _write_down(wait: Wait, word: Word, principal: Principal) -> None:

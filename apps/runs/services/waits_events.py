@@ -15,8 +15,8 @@ from apps.runs.waiting import returned, token_digest
 def resolve_event(token: str, payload: Any) -> Wait:
     """The wait that the token belongs to, ended with this payload, any JSON.
 
-    The token is all that is asked for. Raises EventNotFound, WaitNotOpen when the event was reported before, came too
-    late or its run was cancelled, and InvalidDecision above 1 MiB.
+    The token is all that is asked for. The same report again changes nothing. Raises EventNotFound, WaitNotOpen when
+    something else was reported before, it is too late or the run was cancelled, and InvalidDecision above 1 MiB.
     """
     require_size(payload, "")
     wait_id = Wait.objects.filter(token_digest=token_digest(token)).values_list("id", flat=True).first()
@@ -24,8 +24,10 @@ def resolve_event(token: str, payload: Any) -> Wait:
         raise EventNotFound
     with transaction.atomic():
         wait = lock_wait(wait_id)
-        if wait.state != WaitState.OPEN:
+        reported = returned(payload)
+        if wait.state == WaitState.OPEN:
+            settle(wait, reported, told={"by": "event"})
+        elif wait.result is None or bytes(wait.result) != reported.stored():
             raise WaitNotOpen(f"The wait is {wait.state}.", state=wait.state)
-        settle(wait, returned(payload), told={"by": "event"})
     wait.refresh_from_db()
     return wait

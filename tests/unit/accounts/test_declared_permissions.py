@@ -15,6 +15,7 @@ WITHOUT_PERMISSION = {
     ("WorkspacesViewSet", "list"): Access.SIGNED_IN,
     ("WorkspacesViewSet", "current"): Access.MEMBER,
     ("WorkspacesViewSet", "leave"): Access.MEMBER,
+    ("EventViewSet", "resolve"): Access.ANYONE,
 }
 
 

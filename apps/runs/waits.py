@@ -1,0 +1,159 @@
+"""Reading waits: the inbox of who decides, one wait with everything, and those of a run."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, F, Q, QuerySet
+
+from apps.accounts.permissions import Role
+from apps.accounts.principals import Principal
+from apps.core import canonical
+from apps.runs.exceptions import WaitNotFound
+from apps.runs.models import Decision, Run, Wait
+from apps.runs.states import Verdict, WaitKind, WaitState
+from apps.runs.waiting import Result, call_digest, known_token
+
+DECIDABLE: Final = (WaitKind.APPROVAL, WaitKind.QUESTION)
+"""Kinds that people end."""
+
+CHILDREN_SHOWN: Final = 100
+
+_APPROVALS: Final = Count("decisions", filter=Q(decisions__verdict=Verdict.APPROVE, decisions__digest=F("digest")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitFilter:
+    """What a list of waits may be narrowed by; `mine` are those that the asker may decide."""
+
+    mine: bool = True
+    kind: WaitKind | None = None
+    state: WaitState = WaitState.OPEN
+    run_id: UUID | None = None
+
+
+def waits_for(principal: Principal, wanted: WaitFilter) -> QuerySet[Wait]:
+    """The workspace's waits that the filter names, with their run, its agent, and how many have approved."""
+    waits = Wait.objects.filter(workspace_id=principal.workspace_id, state=wanted.state)
+    if wanted.kind is not None:
+        waits = waits.filter(kind=wanted.kind)
+    if wanted.run_id is not None:
+        waits = waits.filter(run_id=wanted.run_id)
+    if wanted.mine:
+        waits = waits.filter(decidable_by(principal))
+    return _with_names(waits)
+
+
+def decidable_by(principal: Principal) -> Q:
+    """Waits that the principal may end as others' requests; who asked for a run decides about none of its calls."""
+    roles = [role.value for role in Role if not role.outranks(principal.role)]
+    own = Q(kind=WaitKind.APPROVAL, run__created_by_kind=principal.kind, run__created_by_id=principal.id)
+    mine = Q(assignee_id=None)
+    if principal.kind == "user":
+        mine |= Q(assignee_id=principal.id)
+    return Q(kind__in=DECIDABLE, role__in=["", *roles]) & mine & ~own
+
+
+def get_wait(workspace_id: UUID, wait_id: UUID) -> Wait:
+    """The wait as `wait_detail` shows it. Raises WaitNotFound, also for another workspace's."""
+    wait = _with_names(Wait.objects.filter(workspace_id=workspace_id, id=wait_id)).first()
+    if wait is None:
+        raise WaitNotFound
+    return wait
+
+
+def wait_json(wait: Wait) -> dict[str, Any]:
+    """The public form of a row of `waits_for`, without the call's arguments."""
+    return {
+        "id": wait.id,
+        "run_id": wait.run_id,
+        "agent": wait.run.agent.slug,
+        "kind": wait.kind,
+        "state": wait.state,
+        "tool": wait.tool,
+        "tool_call_id": wait.tool_call_id,
+        "prompt": wait.prompt,
+        "digest": bytes(wait.digest).hex(),
+        "assignee_id": wait.assignee_id,
+        "role": wait.role or None,
+        "needed": wait.needed,
+        "approvals": getattr(wait, "approvals", 0),
+        "due_at": wait.due_at,
+        "on_due": wait.on_due,
+        "escalate_role": wait.escalate_role or None,
+        "child_id": wait.child_id,
+        "created_at": wait.created_at,
+        "resolved_at": wait.resolved_at,
+    }
+
+
+def wait_detail(wait: Wait, *, with_token: bool = False) -> dict[str, Any]:
+    """A wait with its arguments, its decisions and its end; one query. The token only for who may report the event."""
+    decisions = list(wait.decisions.order_by("id"))
+    asked: dict[str, Any] = canonical.load(wait.arguments)
+    return wait_json(wait) | {
+        "arguments": asked,
+        "edited_arguments": edited_arguments(wait, decisions),
+        "answer_schema": wait.answer_schema,
+        "decisions": [decision_json(decision) for decision in decisions],
+        "result": None if wait.result is None else _result_json(Result.of(wait.result)),
+        "event": _event(wait) if with_token else None,
+    }
+
+
+def edited_arguments(wait: Wait, decisions: list[Decision]) -> dict[str, Any] | None:
+    """The arguments that are to be decided on, when somebody has edited them; else None."""
+    present = bytes(wait.digest)
+    if call_digest(wait.tool, canonical.load(wait.arguments)) == present:
+        return None
+    edits = (decision.arguments for decision in reversed(decisions) if bytes(decision.digest) == present)
+    newest = next((edit for edit in edits if edit is not None), None)
+    return None if newest is None else canonical.load(newest)
+
+
+def decision_json(decision: Decision) -> dict[str, Any]:
+    """The public form of a decision."""
+    return {
+        "verdict": decision.verdict,
+        "digest": bytes(decision.digest).hex(),
+        "arguments": None if decision.arguments is None else canonical.load(decision.arguments),
+        "note": decision.note,
+        "by": {"kind": decision.decided_by_kind, "id": decision.decided_by_id},
+        "at": decision.decided_at,
+    }
+
+
+def relatives(run_id: UUID) -> dict[str, Any]:
+    """What the run waits for, and the runs that it started, the first hundred of them; two queries."""
+    waits = _with_names(Wait.objects.filter(run_id=run_id, state=WaitState.OPEN)).order_by("id")
+    children = Run.objects.filter(parent_id=run_id).order_by("id").values("id", "status", slug=F("agent__slug"))
+    return {
+        "waits": [wait_json(wait) for wait in waits],
+        "children": [
+            {"id": child["id"], "agent": child["slug"], "status": child["status"]}
+            for child in children[:CHILDREN_SHOWN]
+        ],
+    }
+
+
+def _with_names(waits: QuerySet[Wait]) -> QuerySet[Wait]:
+    rows = waits.select_related("run__agent").defer("run__input", "run__output", "run__messages")
+    return rows.annotate(approvals=_APPROVALS)
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    return {
+        "ending": result.ending.value,
+        "value": result.value,
+        "message": result.message or None,
+        "arguments": result.arguments,
+    }
+
+
+def _event(wait: Wait) -> dict[str, str] | None:
+    """Where the event is to be reported, as long as somebody waits for it."""
+    if wait.token_digest is None or wait.state != WaitState.OPEN:
+        return None
+    token = known_token(wait.id, bytes(wait.token_digest))
+    return None if token is None else {"token": token, "url": f"{settings.CEF_PUBLIC_URL}/api/v1/events/{token}"}
