@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.core import canonical
+from apps.runs.dispatch import doorbell
 from apps.runs.exceptions import IllegalTransition
 from apps.runs.hooks import has_listeners
 from apps.runs.payload_statements import apart_parameters
@@ -15,6 +16,7 @@ from apps.runs.payloads import Content, Packed, pack
 from apps.runs.statements import MOVE, MOVE_KEEPING
 from apps.runs.states import SOURCES, TERMINAL, EventType, RunStatus, StopReason
 from apps.runs.text import storable
+from apps.runs.turns import free_next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,4 +91,9 @@ def apply_move(move: Move) -> int:
         row = cursor.fetchone()
     if row is None:
         raise IllegalTransition(f"The run {move.run_id} cannot become {move.to} now.")
-    return int(row[0])
+    seq, next_id, left_thread = row
+    if next_id is not None:
+        transaction.on_commit(lambda: doorbell.ring(next_id), robust=True)
+    elif left_thread is not None:
+        transaction.on_commit(lambda: free_next(left_thread), robust=True)
+    return int(seq)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from uuid import UUID
 
-from apps.runs.statements import FREE_ABANDONED, SWEEP
+from apps.runs.statements import FREE_ABANDONED, NEXT_IN_THREADS, SWEEP
 from workers.engine.database import EnginePool, fetch_all
 
 logger = logging.getLogger(__name__)
@@ -14,8 +14,9 @@ Freed = list[tuple[UUID, int]]
 
 
 async def sweep(pool: EnginePool) -> Freed:
-    """Free the orphans of all workers."""
+    """Free the orphans of all workers, and runs that are held behind none."""
     rows = await fetch_all(pool, SWEEP, {})
+    await fetch_all(pool, NEXT_IN_THREADS, {"thread": None})
     if rows:
         logger.warning("Runs were orphaned by a lost worker.", extra={"runs": len(rows)})
     return [(row["id"], row["event_seq"]) for row in rows]

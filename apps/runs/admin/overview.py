@@ -74,7 +74,7 @@ def concerns(runs: QuerySet[Run], now: datetime) -> list[Concern]:
     lately = runs.filter(id__gte=first_id_at(now - timedelta(hours=24)))
     waiting = [Concern(run, _why_waiting(run)) for run in _newest(runs.filter(status=RunStatus.WAITING))]
     stuck = [Concern(run, "No live worker holds it.") for run in _newest(_orphans(runs))]
-    late = runs.filter(_due(now), status=RunStatus.QUEUED, queued_at__lt=now - STUCK_AFTER)
+    late = runs.filter(_due(now), held=False, status=RunStatus.QUEUED, queued_at__lt=now - STUCK_AFTER)
     queued = [Concern(run, "No worker has taken it for over a minute.") for run in _newest(late)]
     failed = [Concern(run, run.error_detail or run.error_code) for run in _newest(lately.filter(status="failed"))]
     return [*waiting, *stuck, *queued, *failed]

@@ -23,6 +23,16 @@ CREATE: Final = [
         },
         request_only=True,
     ),
+    OpenApiExample(
+        "The next message of a conversation, whatever is being answered now",
+        value={
+            "agent": "docs",
+            "input": "No, the other order.",
+            "thread_id": "01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a11",
+            "multitask_strategy": "interrupt",
+        },
+        request_only=True,
+    ),
 ]
 
 RUN: Final[dict[str, Any]] = {
@@ -32,7 +42,12 @@ RUN: Final[dict[str, Any]] = {
     "attempt": 1,
     "agent": "docs",
     "agent_version": 3,
+    "held": False,
     "thread_id": None,
+    "parent_id": None,
+    "batch_id": None,
+    "rerun_of": None,
+    "rerun_from": None,
     "error": None,
     "usage": {"steps": 1, "model_calls": 1, "input_tokens": 812, "output_tokens": 64, "cost_usd": "0.000161"},
     "metadata": {"ticket": "4711"},

@@ -12,7 +12,7 @@ from apps.core.serializers import StrictSerializer
 from apps.runs.api import examples
 from apps.runs.limits import Limits
 from apps.runs.services import Attachment, EffectDecision
-from apps.runs.states import EffectState, EventType, RunStatus, StepKind, StopReason
+from apps.runs.states import EffectState, EventType, RunStatus, StepKind, StopReason, Strategy
 
 MODES: Final = ("background", "wait", "stream")
 MAX_FILES: Final = 20
@@ -70,6 +70,13 @@ class RunCreateSerializer(StrictSerializer):
     agent = serializers.CharField(max_length=120, help_text="A slug, `slug@3` or `slug@label`.")
     input = AnyJSONField(help_text="Text or any JSON value.")
     thread_id = serializers.UUIDField(required=False, allow_null=True, help_text="The conversation it continues.")
+    multitask_strategy = serializers.ChoiceField(
+        [strategy.value for strategy in Strategy],
+        default=Strategy.REJECT.value,
+        help_text="While a run of the thread has not ended: `reject` this one (409 `thread_busy`), `enqueue` it, "
+        "`interrupt` those before it (what they said stays in the thread), or `rollback` (it does not; 409 "
+        "`effect_committed` when one of them has changed the world).",
+    )
     limits = LimitsSerializer(required=False)
     metadata = serializers.DictField(required=False, help_text="Up to 50 keys and 16 KiB of your own, to filter by.")
     files = FileSerializer(many=True, required=False)
@@ -84,6 +91,12 @@ class RunCreateSerializer(StrictSerializer):
         if len(value) > MAX_FILES:
             raise serializers.ValidationError("More than 20 files.", code="too_many_files")
         return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["multitask_strategy"] != Strategy.REJECT and attrs.get("thread_id") is None:
+            refusal = "Only a run of a thread can have others before it: give thread_id."
+            raise serializers.ValidationError({"multitask_strategy": refusal}, code="without_thread")
+        return attrs
 
 
 @extend_schema_serializer(examples=examples.RESUME)
@@ -139,7 +152,12 @@ class RunSerializer(serializers.Serializer[Any]):
     attempt = serializers.IntegerField()
     agent = serializers.CharField()
     agent_version = serializers.IntegerField()
+    held = serializers.BooleanField(help_text="Queued behind another run of its thread.")
     thread_id = serializers.UUIDField(allow_null=True)
+    parent_id = serializers.UUIDField(allow_null=True, help_text="The run that started it.")
+    batch_id = serializers.UUIDField(allow_null=True)
+    rerun_of = serializers.UUIDField(allow_null=True, help_text="The run whose recorded steps it reuses.")
+    rerun_from = serializers.IntegerField(allow_null=True, help_text="The first step that is run anew.")
     error = ErrorSerializer(allow_null=True)
     usage = UsageSerializer()
     metadata = serializers.DictField()

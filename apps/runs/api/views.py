@@ -22,10 +22,13 @@ from apps.core.schema import ProblemSerializer
 from apps.runs import selectors, services
 from apps.runs.api import examples, serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
+from apps.runs.api.wait_serializers import RunWithRelativesSerializer
 from apps.runs.exceptions import RunNotFound
 from apps.runs.manifests import step_context
 from apps.runs.models import Run, Thread
+from apps.runs.states import Strategy
 from apps.runs.tickets import issue_ticket
+from apps.runs.waits import relatives
 
 SSE = "text/event-stream"
 
@@ -71,10 +74,10 @@ class RunViewSet(WorkspaceViewSet):
         page = self.paginate_queryset(selectors.run_summaries(runs))
         return self.get_paginated_response([selectors.run_json(row) for row in page or []])
 
-    @extend_schema(responses=serializers.RunDetailSerializer)
+    @extend_schema(responses=RunWithRelativesSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        """One run with its input and output."""
-        return Response(selectors.run_detail(self.principal.workspace_id, pk))
+        """One run with its input and output, what it waits for, and the runs that it started."""
+        return Response(selectors.run_detail(self.principal.workspace_id, pk) | relatives(pk))
 
     @extend_schema(
         request=serializers.RunCreateSerializer,
@@ -176,7 +179,7 @@ class RunViewSet(WorkspaceViewSet):
 
     def _origin(self) -> services.Origin:
         request_id = getattr(self.request, "request_id", "")
-        return services.Origin(kind=self.principal.kind, id=self.principal.id, request_id=request_id)
+        return services.Origin.of(self.principal, request_id)
 
     def _live(self, run_id: UUID, what: str, after: int = 0) -> str:
         """The run's address on `live`, with a ticket, because clients drop the credential on the way there."""
@@ -227,6 +230,7 @@ def _run_request(wanted: dict[str, Any]) -> services.RunRequest:
     return services.RunRequest(
         agent=wanted["agent"],
         input=wanted["input"],
+        strategy=Strategy(wanted["multitask_strategy"]),
         attachments=tuple(wanted.get("files", ())),
         streaming=True if wanted["mode"] == "stream" else None,
         **optional,

@@ -1,6 +1,7 @@
 """Stopping a run and the runs that it started: at once while nobody works on them, else by asking their workers."""
 
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -70,7 +71,7 @@ def stop_idle(
 def ask_worker(run: Run, *, origin: Origin = NOBODY, reason: StopReason = StopReason.CANCELLED_BY) -> bool:
     """Ask the worker of a running run to stop it; False when nobody works on it or it was asked before."""
     kept = "" if reason == StopReason.CANCELLED_BY else reason.value
-    row = {"run": run.id, "reason": kept, "data": canonical.dump(_by(origin, reason))}
+    row: dict[str, Any] = {"run": run.id, "reason": kept, "data": canonical.dump(_by(origin, reason))}
     with connection.cursor() as cursor:
         cursor.execute(REQUEST_CANCEL, row)
         found = cursor.fetchone()

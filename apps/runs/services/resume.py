@@ -44,8 +44,10 @@ def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None
 
 def _require_idle_thread(run: Run) -> None:
     """A run that is held there has its turn before this one."""
+    if run.thread_id is None:
+        return
     others = Run.objects.filter(thread_id=run.thread_id, status__in=sorted(ACTIVE)).exclude(id=run.id)
-    if run.thread_id is not None and others.exists():
+    if others.exists():
         raise ThreadBusy(thread_id=str(run.thread_id))
 
 

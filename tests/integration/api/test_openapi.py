@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from apps.agents.services import set_label
 from apps.core import canonical
 from apps.core.ids import new_id
-from apps.runs.models import Run
+from apps.runs.models import Run, Thread
 from apps.runs.services import cancel_run, create_thread
 from apps.runs.statements import INTEND, RECORD_EFFECT_STEP
 from apps.runs.states import RunStatus
@@ -189,6 +189,8 @@ def test_examples_of_requests_are_accepted(document, client, support):
             slug, _, _ = value["agent"].partition("@")
             if slug != "docs":
                 make_agent(support, slug=slug)
+            if "thread_id" in value:
+                Thread.objects.create(workspace=support, id=value["thread_id"])
             answer = client.post("/api/v1/runs", value | {"agent": slug})
             assert answer.status_code in {202, 303}, answer.content
         if name == "threads_create" and place == "request":

@@ -50,6 +50,7 @@ def test_it_works(support, alice):
         "lease_epoch": 0,
         "worker_id": None,
         "cancel_requested_at": None,
+        "cancel_reason": "",
         "next_wake_at": None,
         "deadline_at": None,
         "streaming": False,

@@ -91,7 +91,7 @@ def test_every_column_of_the_run_is_there_or_known_to_be_internal(support):
         "event_seq",
         "announced_at",
         "workspace_id",
-        "held",
+        "cancel_reason",
         "quarantined",
         "api_key_id",
         "account_ids",
@@ -106,6 +106,7 @@ def test_every_column_of_the_run_is_there_or_known_to_be_internal(support):
         "input_tokens": "usage",
         "output_tokens": "usage",
         "cost_usd": "usage",
+        "rerun_of_id": "rerun_of",
     }
     export = run_export(support.id, set_up_run(support).id)
     columns = {field.attname for field in Run._meta.concrete_fields} - internal
@@ -115,10 +116,7 @@ def test_every_column_of_the_run_is_there_or_known_to_be_internal(support):
         "request_id",
         "queued_at",
         "parent_id",
-        "batch_id",
         "schedule_id",
-        "rerun_of_id",
-        "rerun_from",
     }
 
 

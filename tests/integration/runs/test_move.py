@@ -43,7 +43,7 @@ def test_it_works(run, send):
         messages=b"[]",
         data={"odd": "a\x00\ud800"},
     )
-    assert send(MOVE, move.parameters()) == {"event_seq": 3}
+    assert send(MOVE, move.parameters()) == {"event_seq": 3, "next_id": None, "left_thread": None}
     run.refresh_from_db()
     assert (run.status, run.stop_reason, bytes(run.output), bytes(run.messages)) == (
         "succeeded",
