@@ -42,7 +42,7 @@ def waits_for(principal: Principal, wanted: WaitFilter) -> QuerySet[Wait]:
         waits = waits.filter(run_id=wanted.run_id)
     if wanted.mine:
         waits = waits.filter(decidable_by(principal))
-    return _with_names(waits)
+    return with_names(waits)
 
 
 def decidable_by(principal: Principal) -> Q:
@@ -57,7 +57,7 @@ def decidable_by(principal: Principal) -> Q:
 
 def get_wait(workspace_id: UUID, wait_id: UUID) -> Wait:
     """The wait as `wait_detail` shows it. Raises WaitNotFound, also for another workspace's."""
-    wait = _with_names(Wait.objects.filter(workspace_id=workspace_id, id=wait_id)).first()
+    wait = with_names(Wait.objects.filter(workspace_id=workspace_id, id=wait_id)).first()
     if wait is None:
         raise WaitNotFound
     return wait
@@ -126,7 +126,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
 
 def relatives(run_id: UUID) -> dict[str, Any]:
     """What the run waits for, and the runs that it started, the first hundred of them; two queries."""
-    waits = _with_names(Wait.objects.filter(run_id=run_id, state=WaitState.OPEN)).order_by("id")
+    waits = with_names(Wait.objects.filter(run_id=run_id, state=WaitState.OPEN)).order_by("id")
     children = Run.objects.filter(parent_id=run_id).order_by("id").values("id", "status", slug=F("agent__slug"))
     return {
         "waits": [wait_json(wait) for wait in waits],
@@ -137,7 +137,8 @@ def relatives(run_id: UUID) -> dict[str, Any]:
     }
 
 
-def _with_names(waits: QuerySet[Wait]) -> QuerySet[Wait]:
+def with_names(waits: QuerySet[Wait]) -> QuerySet[Wait]:
+    """With their run and its agent, and how many have approved what is to be decided on."""
     rows = waits.select_related("run__agent").defer("run__input", "run__output", "run__messages")
     return rows.annotate(approvals=_APPROVALS)
 

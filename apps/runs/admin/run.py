@@ -9,10 +9,10 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from apps.runs.admin import columns, words
-from apps.runs.admin.effect_views import EffectDecisions
 from apps.runs.admin.filters import PeriodFilter, StatusFilter, status_tabs
 from apps.runs.admin.paging import CappedPaginator
 from apps.runs.admin.run_views import origin
+from apps.runs.admin.wait_views import WaitsOnPage
 from apps.runs.models import Run
 from apps.runs.selectors import PAYLOADS
 from apps.runs.services import cancel_run, resume_run
@@ -20,7 +20,7 @@ from apps.runs.templatetags.runs_admin import ago, status_chip
 
 
 @admin.register(Run)
-class RunAdmin(EffectDecisions):
+class RunAdmin(WaitsOnPage):
     """Newest first, without payloads and without counting millions of rows."""
 
     list_display = ["status_chip", "agent_name", "submitted", "worked", "steps", "tokens", "cost", "attempt"]
