@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.chaos.options import Options
 from tests.chaos.report import details, table
+from tests.chaos.scenarios import SCENARIOS, Unplayable
 from tests.chaos.schedule import schedule
 from tests.chaos.trial import ARMS, run_arm
 
@@ -25,8 +26,15 @@ def main() -> int:
         count=arguments.count,
         keep=arguments.keep,
     )
-    _print_schedule(options)
-    outcomes = [run_arm(name, options, say=_say) for name in arguments.arms]
+    scenario = SCENARIOS.get(arguments.only[0]) if len(arguments.only) == 1 and not arguments.as_schedule else None
+    if scenario is None:
+        _print_schedule(options)
+    arms = arguments.arms if scenario is None else ["cef"]
+    try:
+        outcomes = [run_arm(name, options, say=_say, scenario=scenario) for name in arms]
+    except Unplayable as reason:
+        print(f"!!! SKIPPED {scenario.name if scenario else ''}: {reason}")
+        return 0
     for outcome in outcomes:
         print(details(outcome))
     print(table(outcomes))
@@ -55,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=float, default=2, help="mean seconds between two faults")
     parser.add_argument("--count", type=int, help="so many faults at most")
     parser.add_argument("--only", type=int, nargs="+", default=[], help="numbers of the faults' table")
+    parser.add_argument("--as-schedule", action="store_true", help="strike with --only at random, not as a scenario")
     parser.add_argument("--keep", type=Path, help="a folder for ledgers and logs")
     parser.add_argument("--production-timings", action="store_true", help="leases of 20 s instead of 4")
     return parser.parse_args()

@@ -73,6 +73,14 @@ class Arm(ABC):
     def done(self, runs: Sequence[str]) -> set[str]:
         """Those that are over, or wait for a person."""
 
+    def unfinished(self) -> int:
+        """How many runs are not over, as far as an arm can know."""
+        return 0
+
+    async def decide(self) -> None:
+        """What a person does about runs that wait for one; some arms have none."""
+        return
+
     def duplicate(self, times: int) -> int:
         """Have each message that is under way delivered so many times more; how many copies were sent."""
         return self.board.duplicate(times)

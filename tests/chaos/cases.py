@@ -21,7 +21,7 @@ class Case:
 
     id: str
     turns: tuple[tuple[str, ...], ...]
-    streaming: bool = False
+    agent: str = "plain"
     in_thread: bool = False
     cancel_after_s: float | None = None
 
@@ -37,7 +37,7 @@ def case(seed: int, number: int) -> Case:
     return Case(
         id=f"{seed}-{number}",
         turns=tuple(_turn(dice) for _ in range(dice.randint(1, 4))),
-        streaming=dice.random() < _STREAMING,
+        agent="streaming" if dice.random() < _STREAMING else "plain",
         in_thread=dice.random() < _IN_THREAD,
         cancel_after_s=dice.uniform(0, 4) if dice.random() < _CANCELLED else None,
     )

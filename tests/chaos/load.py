@@ -14,12 +14,16 @@ _LOOK_S = 0.7
 
 
 class Load:
-    """Runs on the background loop. `open` are accepted cases that are not over, by their run's id."""
+    """Runs on the background loop.
+
+    `open` are accepted cases that are not over, by their run's id; `seconds` is how long each submission took.
+    """
 
     def __init__(self, arm: Arm) -> None:
         self._arm, self._options = arm, arm.options
         self.open: dict[str, str | None] = {}
         self.finished = 0
+        self.seconds: list[float] = []
         self._threads: deque[str] = deque()
         self._going = True
         self._asking = 0
@@ -32,7 +36,7 @@ class Load:
             await asyncio.sleep(1 / self._options.rate)
             if len(self.open) + self._asking < self._options.outstanding:
                 number += 1
-                asyncio.create_task(self._submit(case(self._options.seed, number)))  # noqa: RUF006
+                asyncio.create_task(self._one(case(self._options.seed, number)))  # noqa: RUF006
 
     async def watch(self) -> None:
         """Take what is over off the open ones, for ever."""
@@ -58,19 +62,25 @@ class Load:
         found = [await self._arm.new_thread() for _ in range(_THREADS)]
         self._threads.extend(thread for thread in found if thread is not None)
 
-    async def _submit(self, wanted: Case) -> None:
+    async def submit(self, wanted: Case) -> str | None:
+        """Hand in a case, and have its accepted id on the disk; None when it was not accepted."""
         thread = self._threads.popleft() if wanted.in_thread and self._threads else None
         self._asking += 1
         try:
-            run, asked = None, time.time()
+            asked = time.monotonic()
             run = await self._arm.submit(wanted, thread)
+            self.seconds.append(time.monotonic() - asked)
+            if run is None:
+                self._threads.extend([thread] if thread else [])
+                return None
+            self._arm.accepted.write(kind="accepted", case=wanted.id, run=run, durable=True)
+            self.open[run] = thread
         finally:
             self._asking -= 1
-        if run is None:
-            self._threads.extend([thread] if thread else [])
-            return
-        self.open[run] = thread
-        self._arm.accepted.write(kind="accepted", case=wanted.id, run=run, asked=asked, durable=True)
-        if wanted.cancel_after_s is not None:
+        return run
+
+    async def _one(self, wanted: Case) -> None:
+        run = await self.submit(wanted)
+        if run is not None and wanted.cancel_after_s is not None:
             await asyncio.sleep(wanted.cancel_after_s)
             await self._arm.cancel(run)

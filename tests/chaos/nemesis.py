@@ -50,13 +50,13 @@ class Nemesis:
                 return
             time.sleep(min(_TICK_S, left))
 
-    def wait_for(self, question: Callable[[], bool], within_s: float) -> bool:
+    def wait_for(self, question: Callable[[], bool], within_s: float, *, every_s: float = _TICK_S) -> bool:
         """Let time pass until the answer is yes; whether it came in time."""
         deadline = time.monotonic() + within_s
         while not question():
             if time.monotonic() > deadline:
                 return False
-            self.wait_until(time.monotonic() + _TICK_S)
+            self.wait_until(time.monotonic() + every_s)
         return True
 
     def tend(self) -> None:

@@ -6,9 +6,15 @@ from typing import Any
 
 import django
 
+AGENTS = (
+    ("plain", False, ("look_up", "reserve", "charge")),
+    ("streaming", True, ("look_up", "reserve", "charge")),
+    ("poison", False, ("leave", "crash", "flood", "babble")),
+)
+
 
 def main() -> None:
-    """A workspace, an agent that streams and one that does not, on the model server."""
+    """A workspace, an agent that streams and one that does not, and one with deadly tools, on the model server."""
     django.setup()
     print(json.dumps(_seed(json.load(sys.stdin))))
 
@@ -30,12 +36,12 @@ def _seed(spec: dict[str, Any]) -> dict[str, str]:
         workspace.id, slug="fake", kind="openai_compatible", base_url=f"{spec['server']}/v1", timeout_s=20
     )
     create_model(provider, name="fake")
-    for slug, streaming in (("plain", False), ("streaming", True)):
+    for slug, streaming, tools in AGENTS:
         definition = read_definition(
             {
                 "model": "fake:fake",
                 "instructions": "Do what the case says.",
-                "tools": [{"name": name} for name in spec["tools"]],
+                "tools": [{"name": name} for name in tools],
                 "streaming": streaming,
             }
         )

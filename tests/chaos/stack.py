@@ -49,7 +49,7 @@ class ChaosStack(PrivateStack):
         return f"http://{HOST}:{self._server_port}"
 
     def environment(self) -> dict[str, str]:
-        own = {"CHAOS_SERVER": self.server_url, "CEF_TOOL_MODULES": "tests.chaos.tools"}
+        own = {"CHAOS_SERVER": self.server_url, "CEF_TOOL_MODULES": "tests.chaos.tools,tests.chaos.poison_tools"}
         return super().environment() | own | {"CEF_ALLOW_PRIVATE_PROVIDERS": "true"}
 
     def start_fake(self) -> None:
@@ -83,8 +83,10 @@ class ChaosStack(PrivateStack):
         for file in (self.folder / "valkey" / "data").iterdir():
             shutil.rmtree(file) if file.is_dir() else file.unlink()
 
-    def keep(self, folder: Path) -> None:
+    def keep(self, folder: Path | None) -> None:
         """Copy the ledgers and the processes' logs there, for whoever wants to know more."""
+        if folder is None:
+            return
         folder.mkdir(parents=True, exist_ok=True)
         for file in (*self.folder.glob("*.log"), *self.ledgers.iterdir()):
             shutil.copy(file, folder)

@@ -2,7 +2,7 @@
 SELECT (SELECT count(*) FROM accepted) AS accepted,
        (SELECT count(*) FROM accepted WHERE EXISTS (
             SELECT FROM control_result WHERE task = accepted.run_id)) AS finished,
-       0 AS parked, 0 AS poison, 0 AS cancelled, 0 AS zombie_writes_refused, 0 AS late_results,
+       0 AS parked, 0 AS decided, 0 AS poison, 0 AS cancelled, 0 AS zombie_writes_refused, 0 AS late_results,
        (SELECT coalesce(sum(calls - 1), 0)::int FROM (
             SELECT count(*) AS calls FROM model_call WHERE status = 200 GROUP BY case_id, turn
         ) AS place) AS repeated_model_calls,

@@ -2,8 +2,8 @@
 SELECT (SELECT count(*) FROM accepted) AS accepted,
        (SELECT count(*) FROM accepted JOIN runs_run AS run ON run.id = accepted.run_id
         WHERE run.status IN ('succeeded', 'failed', 'cancelled')) AS finished,
-       (SELECT count(*) FROM accepted JOIN runs_run AS run ON run.id = accepted.run_id
-        WHERE run.status = 'waiting' AND run.stop_reason = 'outcome_unknown') AS parked,
+       (SELECT count(*) FROM chaos.moved WHERE status = 'waiting' AND stop_reason = 'outcome_unknown') AS parked,
+       (SELECT count(*) FROM runs_effect WHERE decided_by_kind <> '') AS decided,
        (SELECT count(*) FROM runs_run WHERE status = 'failed' AND stop_reason = 'poison') AS poison,
        (SELECT count(*) FROM runs_run WHERE status = 'cancelled') AS cancelled,
        (SELECT count(*) FROM chaos.refused) AS zombie_writes_refused,
