@@ -31,6 +31,7 @@ class Room:
 GROUPS: Final = {
     "Operate": (
         Room("Runs", "play_circle", "runs.Run"),
+        Room("Inbox", "inbox", "runs.Wait", "?state__exact=open"),
         Room("Threads", "forum", "runs.Thread"),
         Room("Documents", "description", "contexts.Document"),
         Room("Ingest jobs", "upload_file", "contexts.IngestJob"),
@@ -38,6 +39,7 @@ GROUPS: Final = {
         Room("Effects", "bolt", "runs.Effect"),
         Room("Effects to decide", "help", "runs.Effect", "?undecided=yes"),
         Room("Budgets", "savings", "runs.Budget"),
+        Room("Caps", "speed", "runs.Cap"),
     ),
     "Build": (
         Room("Agents", "smart_toy", "agents.Agent"),

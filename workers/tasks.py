@@ -35,6 +35,7 @@ def sweep() -> None:
     """Every few seconds: what was lost, forgotten or stands still goes on."""
     sweeping.sweep_runs()
     sweeping.announce_finished()
+    sweeping.sweep_caps()
     ring_stalled_jobs()
 
 

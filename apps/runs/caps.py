@@ -1,17 +1,16 @@
 """Reading caps: whose they are, by the names that people use, and how many of their places are taken."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from apps.accounts.keys import as_uuid, key_id_in
-from apps.accounts.models import ApiKey, Workspace
+from apps.accounts.models import ApiKey
 from apps.agents.exceptions import AgentNotFound
 from apps.agents.models import Agent
-from apps.core.exceptions import NotFound
+from apps.core.exceptions import Fault, InvalidInput, NotFound
 from apps.runs.models import Cap
 from apps.runs.models.cap import CapKind
 
@@ -45,32 +44,42 @@ def key_subject(workspace_id: UUID, key_id: str) -> Subject:
     return Subject(workspace_id, CapKind.KEY, as_uuid(key_id))
 
 
+def named_subject(workspace_id: UUID, kind: CapKind, name: str | None) -> Subject:
+    """The subject as people name it: an agent's slug, a key's public id, nothing for the workspace itself.
+
+    Raises NotFound, and InvalidInput when a name is missing or one too many.
+    """
+    if (kind == CapKind.WORKSPACE) != (not name):
+        detail = "A cap of an agent or a key names it; a cap of the workspace names nothing."
+        raise InvalidInput(detail, errors=[Fault("/subject", "subject_mismatch", detail)])
+    if kind == CapKind.WORKSPACE or not name:
+        return workspace_subject(workspace_id)
+    return agent_subject(workspace_id, name) if kind == CapKind.AGENT else key_subject(workspace_id, name)
+
+
 def caps_with_taken(caps: QuerySet[Cap]) -> QuerySet[Cap]:
-    """The caps with `taken`, how many of their subject's runs are running."""
-    return caps.annotate(taken=Count("places", filter=Q(places__run_id__isnull=False)))
+    """The caps with `taken`, how many of their subject's runs are running, and the slugs that `subject_name` needs."""
+    return caps.annotate(
+        taken=Count("places", filter=Q(places__run_id__isnull=False)),
+        agent_slug=Subquery(Agent.objects.filter(id=OuterRef("subject_id")).values("slug")),
+        workspace_slug=F("workspace__slug"),
+    )
 
 
-def caps_json(caps: Sequence[Any]) -> list[dict[str, Any]]:
-    """The public form of rows of `caps_with_taken`; two queries for the names, however many caps."""
-    names = subject_names(caps)
-    return [
-        {
-            "id": cap.id,
-            "kind": cap.kind,
-            "subject": names.get(cap.subject_id),
-            "slots": cap.slots,
-            "running": cap.taken,
-            "created_at": cap.created_at,
-        }
-        for cap in caps
-    ]
+def subject_name(cap: Any) -> str:
+    """What a subject of `caps_with_taken` is called: the workspace's or agent's slug, the key's public id."""
+    if cap.kind == CapKind.KEY:
+        return key_id_in(cap.subject_id)
+    return str(cap.agent_slug if cap.kind == CapKind.AGENT else cap.workspace_slug)
 
 
-def subject_names(caps: Sequence[Cap]) -> dict[UUID, str]:
-    """What the subjects are called: the workspace's or agent's slug, the key's public id."""
-    agents = [cap.subject_id for cap in caps if cap.kind == CapKind.AGENT]
-    workspaces = [cap.subject_id for cap in caps if cap.kind == CapKind.WORKSPACE]
-    names = dict(Agent.objects.filter(id__in=agents).values_list("id", "slug")) if agents else {}
-    if workspaces:
-        names |= dict(Workspace.objects.filter(id__in=workspaces).values_list("id", "slug"))
-    return names | {cap.subject_id: key_id_in(cap.subject_id) for cap in caps if cap.kind == CapKind.KEY}
+def cap_json(cap: Any) -> dict[str, Any]:
+    """The public form of a row of `caps_with_taken`."""
+    return {
+        "id": cap.id,
+        "kind": cap.kind,
+        "subject": subject_name(cap),
+        "slots": cap.slots,
+        "running": cap.taken,
+        "created_at": cap.created_at,
+    }

@@ -69,3 +69,23 @@ places beyond a cap that was lowered, as many of the free ones must be locked be
 Each read is in the order of the index of runnable runs, column by column. None gives that order but this index, so the
 planner does not walk finished runs in another one, whatever the statistics say of how many are queued.
 """
+
+WAITING: Final = f"""
+WITH front AS (
+    SELECT *, row_number() OVER (PARTITION BY workspace_id, agent_id, api_key_id ORDER BY id) AS position FROM (
+        SELECT id, workspace_id, agent_id, api_key_id FROM runs_run WHERE {_RUNNABLE}
+        ORDER BY workspace_id, agent_id, api_key_id, id LIMIT %(looked_at)s
+    ) AS queued
+), lane AS (
+    SELECT workspace_id, agent_id, api_key_id, (
+        SELECT min((
+            SELECT count(*) FROM runs_slot WHERE cap_id = cap.id AND run_id IS NULL AND n <= cap.slots
+        )) FROM runs_cap AS cap
+        WHERE cap.workspace_id = front.workspace_id
+          AND cap.subject_id IN (front.workspace_id, front.agent_id, front.api_key_id)
+    ) AS room
+    FROM front WHERE position = 1
+)
+SELECT id FROM front JOIN lane USING (workspace_id, agent_id, api_key_id)
+WHERE room IS NULL OR position <= room ORDER BY position LIMIT %(free)s"""
+"""Runs for which a bell is not in vain, in no order that matters: a bell names a run, and a claim takes the fairest."""

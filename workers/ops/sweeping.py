@@ -13,6 +13,7 @@ from apps.runs.dispatch import doorbell
 from apps.runs.live import announce_event
 from apps.runs.models import Run, WorkerProcess
 from apps.runs.services.announce import DUE, announce_run
+from apps.runs.services.caps import give_default_caps, heal_caps
 from apps.runs.statements import NEXT_IN_THREADS, SWEEP
 from apps.runs.states import TERMINAL, RunStatus
 
@@ -40,6 +41,12 @@ def sweep_runs() -> int:
     for run_id in Run.objects.filter(SUSPECT).order_by("id").values_list("id", flat=True)[:1]:
         doorbell.ring(run_id, suspect=True)
     return len(freed)
+
+
+def sweep_caps() -> None:
+    """Give back places that nobody holds, and caps to workspaces without one."""
+    heal_caps()
+    give_default_caps()
 
 
 def announce_finished() -> int:

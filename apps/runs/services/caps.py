@@ -69,8 +69,12 @@ def give_default_caps() -> int:
         return 0
     capped = Cap.objects.filter(kind=CapKind.WORKSPACE).values("workspace_id")
     without = list(Workspace.objects.exclude(id__in=capped).values_list("id", flat=True)[:DEFAULTS_AT_ONCE])
-    for workspace_id in without:
-        set_cap(workspace_subject(workspace_id), slots=settings.CEF_WORKSPACE_SLOTS)
+    for done, workspace_id in enumerate(without):
+        try:
+            set_cap(workspace_subject(workspace_id), slots=settings.CEF_WORKSPACE_SLOTS)
+        except CapBusy:
+            logger.warning("Default caps are put off: a transaction that has claimed or ended a run is still open.")
+            return done
     return len(without)
 
 
