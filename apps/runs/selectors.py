@@ -17,6 +17,7 @@ from apps.runs import payloads
 from apps.runs.effects import effects_json, effects_of
 from apps.runs.exceptions import RunNotFound, StepNotFound
 from apps.runs.models import Event, Run, Step
+from apps.runs.waits import waits_of
 
 PAYLOADS: Final = ("input", "output", "messages")
 """Columns that a list never reads."""
@@ -230,6 +231,7 @@ def run_export(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
         "steps": [_exported_step(workspace_id, row) for row in steps],
         "events": [event_json(event) for event in events_of(run_id)],
         "effects": effects_json(effects_of(run_id)),
+        "waits": waits_of(run_id),
     }
 
 

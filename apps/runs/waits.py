@@ -124,6 +124,11 @@ def decision_json(decision: Decision) -> dict[str, Any]:
     }
 
 
+def waits_of(run_id: UUID) -> list[dict[str, Any]]:
+    """All that the run waited for, with arguments, decisions and ends."""
+    return [wait_detail(wait) for wait in with_names(Wait.objects.filter(run_id=run_id)).order_by("id")]
+
+
 def relatives(run_id: UUID) -> dict[str, Any]:
     """What the run waits for, and the runs that it started, the first hundred of them; two queries."""
     waits = with_names(Wait.objects.filter(run_id=run_id, state=WaitState.OPEN)).order_by("id")

@@ -22,7 +22,7 @@ from apps.core.schema import ProblemSerializer
 from apps.runs import selectors, services
 from apps.runs.api import examples, serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
-from apps.runs.api.wait_serializers import RunWithRelativesSerializer
+from apps.runs.api.wait_serializers import RunWithRelativesSerializer, WholeRunSerializer
 from apps.runs.exceptions import RunNotFound
 from apps.runs.manifests import step_context
 from apps.runs.models import Run, Thread
@@ -159,7 +159,7 @@ class RunViewSet(WorkspaceViewSet):
         page = self.paginate_queryset(selectors.events_of(pk, after=after))
         return self.get_paginated_response([selectors.event_json(event) for event in page or []])
 
-    @extend_schema(responses=serializers.RunExportSerializer)
+    @extend_schema(responses=WholeRunSerializer)
     @action(detail=True, methods=["get"])
     def export(self, request: Request, pk: UUID) -> Response:
         """Everything the platform holds about the run."""

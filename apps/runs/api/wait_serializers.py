@@ -6,9 +6,15 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 
 from apps.core.serializers import StrictSerializer
-from apps.runs.api.examples import DETAIL
+from apps.runs.api.examples import DETAIL, EXPORT
 from apps.runs.api.filters import PAGING
-from apps.runs.api.serializers import AnyJSONField, DeciderSerializer, GivenJSONField, RunDetailSerializer
+from apps.runs.api.serializers import (
+    AnyJSONField,
+    DeciderSerializer,
+    GivenJSONField,
+    RunDetailSerializer,
+    RunExportSerializer,
+)
 from apps.runs.states import OnDue, RunStatus, Verdict, WaitKind, WaitState
 from apps.runs.waiting import Ending
 from apps.runs.waits import WaitFilter
@@ -154,6 +160,15 @@ class DecisionSerializer(StrictSerializer):
 def _only_with(attrs: dict[str, Any], name: str, fits: bool) -> None:
     if name in attrs and not fits:
         raise serializers.ValidationError({name: "It does not go with this verdict."}, code="not_applicable")
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("A run with all that it left", value=EXPORT[0].value | {"waits": []}, response_only=True)]
+)
+class WholeRunSerializer(RunExportSerializer):
+    """Everything the platform holds about a run, with what it waited for."""
+
+    waits = WaitDetailSerializer(many=True)
 
 
 class ChildSerializer(serializers.Serializer[Any]):

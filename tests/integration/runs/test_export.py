@@ -115,7 +115,6 @@ def test_every_column_of_the_run_is_there_or_known_to_be_internal(support):
         "created_by_id",
         "request_id",
         "queued_at",
-        "parent_id",
         "schedule_id",
     }
 
