@@ -51,6 +51,24 @@ class EffectCommitted(Conflict):
     code = "effect_committed"
 
 
+class NotInBatch(InvalidInput):
+    """A batch cannot do this."""
+
+    code = "not_in_batch"
+
+
+class BatchNotFound(NotFound):
+    """There is no such batch in this workspace."""
+
+    code = "batch_not_found"
+
+
+class InvalidBatch(InvalidInput):
+    """Something is wrong with the runs of the batch; none was accepted."""
+
+    code = "invalid_batch"
+
+
 class RunNotResumable(Conflict):
     """Only a failed run can be resumed."""
 
@@ -97,6 +115,24 @@ class AbovePlatformCap(PermissionDenied):
     """The platform does not let this workspace run so many at once."""
 
     code = "above_platform_cap"
+
+
+class ScheduleNotFound(NotFound):
+    """There is no such schedule in this workspace."""
+
+    code = "schedule_not_found"
+
+
+class ScheduleNameTaken(Conflict):
+    """There is a schedule of this name already."""
+
+    code = "schedule_name_taken"
+
+
+class InvalidSchedule(InvalidInput):
+    """The times are not what a schedule can fire at."""
+
+    code = "invalid_schedule"
 
 
 class WaitNotFound(NotFound):
