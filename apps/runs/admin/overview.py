@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from apps.runs.admin import words
 from apps.runs.admin.filters import first_id_at
-from apps.runs.models import Run, WorkerProcess
-from apps.runs.states import RunStatus
+from apps.runs.models import Run, Wait, WorkerProcess
+from apps.runs.states import RunStatus, StopReason, WaitState
+from apps.runs.waits import DECIDABLE
 
 COUNTED: Final = 1000
 SUMMED: Final = 50_000
@@ -72,12 +73,18 @@ def tiles(runs: QuerySet[Run], now: datetime) -> list[Tile]:
 def concerns(runs: QuerySet[Run], now: datetime) -> list[Concern]:
     """Waiting, stuck and lately failed runs, the newest first; at most ten of each."""
     lately = runs.filter(id__gte=first_id_at(now - timedelta(hours=24)))
-    waiting = [Concern(run, _why_waiting(run)) for run in _newest(runs.filter(status=RunStatus.WAITING))]
+    waiting = [Concern(run, _why_waiting(run)) for run in _newest(_for_people(runs))]
     stuck = [Concern(run, "No live worker holds it.") for run in _newest(_orphans(runs))]
     late = runs.filter(_due(now), held=False, status=RunStatus.QUEUED, queued_at__lt=now - STUCK_AFTER)
     queued = [Concern(run, "No worker has taken it for over a minute.") for run in _newest(late)]
     failed = [Concern(run, run.error_detail or run.error_code) for run in _newest(lately.filter(status="failed"))]
     return [*waiting, *stuck, *queued, *failed]
+
+
+def _for_people(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Runs that wait for somebody; what waits for time, other runs or events goes on by itself."""
+    asked = Wait.objects.filter(run_id=OuterRef("id"), state=WaitState.OPEN, kind__in=DECIDABLE)
+    return runs.filter(Q(stop_reason=StopReason.OUTCOME_UNKNOWN) | Q(Exists(asked)), status=RunStatus.WAITING)
 
 
 def _orphans(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -90,9 +97,9 @@ def _due(now: datetime) -> Q:
 
 
 def _why_waiting(run: Run) -> str:
-    if run.stop_reason == "outcome_unknown":
+    if run.stop_reason == StopReason.OUTCOME_UNKNOWN:
         return "A call may or may not have happened; a person must decide."
-    return "It waits for somebody or something."
+    return "Somebody must approve a call or answer a question."
 
 
 def _newest(runs: QuerySet[Run]) -> list[Run]:

@@ -96,4 +96,4 @@ def _tell(run_id: UUID, seq: int) -> None:
 
 def _by(origin: Origin, reason: StopReason) -> dict[str, str | None]:
     why = {} if reason == StopReason.CANCELLED_BY else {"reason": reason.value}
-    return {"by": origin.kind or None, "id": str(origin.id) if origin.id else None} | why
+    return origin.told | why

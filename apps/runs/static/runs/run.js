@@ -126,7 +126,8 @@
     source.onopen = () => { clearInterval(polling); polling = null; showMode(); };
     source.addEventListener("delta", (event) => speak(JSON.parse(event.data).text));
     for (const name of ["step.recorded", "run.queued", "run.started", "run.released", "run.resumed", "run.waiting",
-      "run.succeeded", "run.failed", "run.cancelled", "run.cancel_requested", "effect.resolved", "gap", "done"]) {
+      "run.succeeded", "run.failed", "run.cancelled", "run.cancel_requested", "wait.decided",
+      "wait.resolved", "effect.resolved", "gap", "done"]) {
       source.addEventListener(name, () => {
         heardBeginning ||= name === "run.started" || name === "step.recorded";
         refresh();
