@@ -5,15 +5,20 @@ from uuid import UUID
 from celery import shared_task
 
 from apps.contexts.documents.progress import ring_stalled_jobs
+from apps.runs.dispatch import doorbell
 from workers.batch.pipeline import advance_ingest
 from workers.engine.bootstep import current_host
-from workers.ops import garbage, sweeping
+from workers.ops import garbage, schedules, sweeping
 
 
 @shared_task(name="workers.runs.advance", ignore_result=True)
-def advance(run_id: str) -> None:
-    """A run is waiting: take the next one. The id only says which run rang, for Flower."""
-    current_host().advance()
+def advance(run_id: str, many: bool = False) -> None:
+    """A run is waiting, or many: take the next one. The id only says which run rang, for Flower."""
+    host = current_host()
+    if host.is_leaving:
+        doorbell.ring(UUID(run_id), many=many)
+    else:
+        host.advance(many=many)
 
 
 @shared_task(name="workers.quarantine.advance", ignore_result=True)
@@ -36,6 +41,7 @@ def sweep() -> None:
     sweeping.sweep_runs()
     sweeping.announce_finished()
     sweeping.sweep_caps()
+    schedules.fire_due_schedules()
     ring_stalled_jobs()
 
 

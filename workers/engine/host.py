@@ -61,7 +61,8 @@ class Host:
         self._watchdog = Watchdog(self._loop)
         self._lease = Lease(slots, Listener(self._lost, self._cancelled, self._load))
         self._running: dict[UUID, asyncio.Task[None]] = {}
-        self._draining = False
+        self._draining = self._gave_up = False
+        self._failed: set[UUID] = set()
         self._background: list[asyncio.Task[None]] = []
         self._turned_away = False
         self._successors: set[asyncio.Task[None]] = set()
@@ -73,13 +74,21 @@ class Host:
         self._watchdog.start()
         self._lease.start()
 
-    def advance(self) -> None:
-        """Execute the next runnable run to the end of its slice; returns at once when there is none or no room."""
-        future = asyncio.run_coroutine_threadsafe(self._advance(), self._loop)
+    def advance(self, *, many: bool = False) -> None:
+        """Execute the next runnable run to the end of its slice; returns at once when there is none or no room.
+
+        `many` says that more wait: each place that a run gives back is offered to the next until there is none.
+        """
+        future = asyncio.run_coroutine_threadsafe(self._advance(many=many), self._loop)
         try:
             future.result()
         except concurrent.futures.CancelledError:
             logger.info("The process is leaving; the run goes on elsewhere.")
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether no run is taken any more."""
+        return self._draining
 
     def drain(self) -> None:
         """Claim nothing more; let steps finish for `CEF_DRAIN_SECONDS`, then give the runs back. Signal-safe."""
@@ -125,7 +134,8 @@ class Host:
         await _end(self._background, asyncio.Task.cancel)
         await self._pool.close()
 
-    async def _advance(self) -> None:
+    async def _advance(self, *, many: bool = False) -> None:
+        self._turned_away |= many
         try:
             task = await self._start_next()
         except AWAY as error:
@@ -171,6 +181,7 @@ class Host:
         elif self._quarantine or self._turned_away or run.capped:
             self._follow()
         if not task.cancelled() and task.exception() is not None:
+            self._failed.add(run.id)
             logger.error("A slice ended with a bug.", exc_info=task.exception())
 
     def _follow(self) -> None:
@@ -187,7 +198,7 @@ class Host:
                 freed = await sweep(self._pool)
                 await give_back(self._pool)
                 await self._due_waits.settle()
-                if turn % RECONCILE_EVERY == 0:
+                if turn % RECONCILE_EVERY == 0 or self._gave_up:
                     freed += await self._reconcile()
                 for run_id, seq in freed:
                     self._publisher.event(run_id, seq)
@@ -203,7 +214,12 @@ class Host:
         # Under the lock of the claims: a run that is just being claimed is in the database before it is in a slot.
         async with self._pace:
             worker_id = self._lease.worker_id
-            return [] if worker_id is None else await free_abandoned(self._pool, worker_id, self._running)
+            if worker_id is None:
+                return []
+            self._gave_up = False
+            freed = await free_abandoned(self._pool, worker_id, self._running, self._failed)
+            self._failed.clear()
+            return freed
 
     def _start_draining(self) -> None:
         if self._draining:
@@ -217,6 +233,8 @@ class Host:
         while True:
             await asyncio.sleep(settings.CEF_LEASE_SECONDS * WATCH_SHARE)
             if self._running and self._lease.worker_id is None:
+                # The renewal may still come through, and the database see these runs here, where nobody executes them.
+                self._gave_up = True
                 self._stop_all(LeaseLost("The lease could not be renewed in time."))
 
     def _lost(self) -> None:
