@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +16,7 @@ from apps.runs.limits import Limits, Spent
 from apps.tools.effects import Effect
 from workers.engine.claim import ClaimedRun
 from workers.engine.durability import JournalDurability
-from workers.engine.journal import Journal, Outcome, Receipt, Recorded
+from workers.engine.journal import Journal, Outcome, Past, Receipt, Recorded
 from workers.engine.purse import Purse
 from workers.engine.session import Session, Surroundings, current_session
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, ReplayMismatch
@@ -40,8 +39,8 @@ class Store:
         self.late: list[Any] = []
         self.dies_after, self.refuses, self.cancel_at = dies_after, refuses, cancel_at
 
-    async def recorded(self, run_id: uuid.UUID) -> Sequence[Recorded]:
-        return list(self.steps)
+    async def past(self, run_id: uuid.UUID) -> Past:
+        return Past(recorded=list(self.steps))
 
     async def record(self, run_id: uuid.UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
         if self.refuses:
@@ -174,8 +173,7 @@ def execute(
     run = run or claimed()
 
     async def main() -> str:
-        recorded = await store.recorded(RUN)
-        journal = Journal(store, RUN, run.epoch, recorded)
+        journal = Journal(store, RUN, run.epoch, (await store.past(RUN)).recorded)
         purse, leaving = Purse(None, run), lambda: len(store.steps) >= leaves_after  # type: ignore[arg-type]
         around = Surroundings(readers or Readers(), None, purse, None, leaving)  # type: ignore[arg-type]
         session = Session(run, BUNDLE, journal, around)

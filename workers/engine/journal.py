@@ -82,12 +82,21 @@ class Receipt:
     cancel_requested: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier executions of a run left: where it can go on, and the steps recorded after that, in their order."""
+
+    restart: Restart | None = None
+    recorded: Sequence[Recorded] = ()
+
+
+NO_PAST: Final = Past()
+
+
 class Store(Protocol):
     """Where a journal lives."""
 
-    async def recorded(self, run_id: UUID, *, after: int = 0) -> Sequence[Recorded]:
-        """The steps in the order of their numbers, from the one after `after` on."""
-        ...
+    async def past(self, run_id: UUID) -> Past: ...
 
     async def record(self, run_id: UUID, epoch: int, unit: Unit, outcome: Outcome) -> Receipt:
         """Raises LeaseLost when the run is no longer this epoch's."""
@@ -115,18 +124,18 @@ class Store(Protocol):
 
 
 class PostgresStore:
-    """The journal's rows; one round trip to read them, one for each that is added."""
+    """The journal's rows; two round trips to read them, one for each that is added."""
 
     def __init__(self, pool: EnginePool) -> None:
         self._pool = pool
         self._late: set[asyncio.Task[None]] = set()
 
-    async def restart(self, run_id: UUID) -> Restart | None:
-        """Where the run's snapshots let it go on; None when it has none."""
+    async def past(self, run_id: UUID) -> Past:
         rows = await insist(lambda: fetch_all(self._pool, SNAPSHOTS, {"run": run_id}))
-        return read_restart(rows, await opened(self._pool, run_id, [row["data"] for row in rows]), str(run_id))
+        restart = read_restart(rows, await opened(self._pool, run_id, [row["data"] for row in rows]), str(run_id))
+        return Past(restart, await self._recorded(run_id, after=restart.n if restart else 0))
 
-    async def recorded(self, run_id: UUID, *, after: int = 0) -> Sequence[Recorded]:
+    async def _recorded(self, run_id: UUID, *, after: int) -> Sequence[Recorded]:
         rows = await insist(lambda: fetch_all(self._pool, RECORDED, {"run": run_id, "after": after}))
         results = await opened(self._pool, run_id, [row["result"] for row in rows])
         return [Recorded(**row | {"result": result}) for row, result in zip(rows, results, strict=True)]

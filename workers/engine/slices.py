@@ -28,14 +28,14 @@ from apps.runs.transitions import Move
 from apps.runs.turns import free_next
 from workers.engine.claim import ClaimedRun
 from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
-from workers.engine.journal import Journal, PostgresStore, Recorded
+from workers.engine.journal import NO_PAST, Journal, Past, PostgresStore
 from workers.engine.outcome import Holder, cancelled, explained, failed, stop_in, stopped, succeeded
 from workers.engine.payloads import opened, packed
 from workers.engine.publisher import Publisher
 from workers.engine.purse import Purse
 from workers.engine.session import Session, Surroundings, current_session
 from workers.engine.shelf import BuiltAgent, Shelf
-from workers.engine.snapshots import EVERY, NO_LIMITS, Restart, run_from
+from workers.engine.snapshots import NO_LIMITS, Restart, prepare, run_from
 from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
 from workers.engine.threads import DatabaseThreads
 from workers.engine.waits_store import WaitRows, move_run
@@ -73,6 +73,7 @@ class Slices:
         self._sessions: dict[UUID, Session] = {}
         self._finishing: set[Any] = set()
         self.leaving = False
+        prepare()
 
     def stop(self, task: "asyncio.Task[None]", cause: StopRun) -> None:
         """Cancel a slice and say why. The first cause stands, and a slice that writes its outcome is left to it.
@@ -136,11 +137,10 @@ class Slices:
     async def _answered(self, run: ClaimedRun, holder: Holder) -> Move:
         if run.cancel_requested:
             raise CancelSeen
-        built = await self._built(run)
-        restart = await self._store.restart(run.id) if run.epoch > 1 and run.spent.steps > EVERY else None
-        recorded = await self._store.recorded(run.id, after=restart.n if restart else 0) if run.epoch > 1 else ()
-        session = self._sessions[run.id] = self._session(run, built, recorded, restart)
-        result = await self._result(built.agent, session, await self._prompt(run), await self._history(run), restart)
+        built, past = await self._begun(run)
+        session = self._sessions[run.id] = self._session(run, built, past)
+        asked = await self._prompt(run), await self._history(run)
+        result = await self._result(built.agent, session, *asked, past.restart)
         said = await _said(result.new_messages()) if run.thread_id else None
         return succeeded(holder, await packed(canonical.dump(result.output), "output"), said)
 
@@ -161,14 +161,18 @@ class Slices:
         finally:
             current_session.reset(token)
 
-    def _session(
-        self, run: ClaimedRun, built: BuiltAgent, recorded: Sequence[Recorded], restart: Restart | None
-    ) -> Session:
-        journal = Journal(self._store, run.id, run.epoch, recorded, after=restart.n if restart else 0)
+    async def _begun(self, run: ClaimedRun) -> tuple[BuiltAgent, Past]:
+        """The agent and what earlier executions of the run left."""
+        if run.epoch == 1:
+            return await self._built(run), NO_PAST
+        return await asyncio.gather(self._built(run), self._store.past(run.id))
+
+    def _session(self, run: ClaimedRun, built: BuiltAgent, past: Past) -> Session:
+        journal = Journal(self._store, run.id, run.epoch, past.recorded, after=past.restart.n if past.restart else 0)
         purse = Purse(self._pool, run)
         waits = WaitRows(self._pool, run.id)
         around = Surroundings(self._publisher, self._threads, purse, waits, lambda: self.leaving)
-        return Session(run, built.bundle, journal, around, restart)
+        return Session(run, built.bundle, journal, around, past.restart)
 
     async def _built(self, run: ClaimedRun) -> BuiltAgent:
         fresh = self._shelf.fresh(run.agent_version_id, run.streaming)
