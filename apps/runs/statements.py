@@ -219,18 +219,19 @@ _BUSY_WITH: Final = """
 _FREE: Final = f"""
 ), swept AS (
     UPDATE runs_run AS run
-    SET crashes = crashes + 1, worker_id = NULL, event_seq = event_seq + 1, queued_at = now(),
-        status = CASE WHEN quarantined THEN 'failed' ELSE 'queued' END,
-        stop_reason = CASE WHEN quarantined THEN 'poison' ELSE '' END,
-        error_code = CASE WHEN quarantined THEN 'poison' ELSE '' END,
-        error_detail = CASE WHEN quarantined
+    SET crashes = crashes + guilt, worker_id = NULL, event_seq = event_seq + 1, queued_at = now(),
+        status = CASE WHEN quarantined AND guilt > 0 THEN 'failed' ELSE 'queued' END,
+        stop_reason = CASE WHEN quarantined AND guilt > 0 THEN 'poison' ELSE '' END,
+        error_code = CASE WHEN quarantined AND guilt > 0 THEN 'poison' ELSE '' END,
+        error_detail = CASE WHEN quarantined AND guilt > 0
             THEN 'The worker died ' || (crashes + 1) || ' times without a new step, at last with this run alone in it, '
                  || coalesce('in the ' || ({_BUSY_WITH}) || '.', 'before its next step.')
             ELSE '' END,
-        finished_at = CASE WHEN quarantined THEN now() END,
-        quarantined = quarantined OR crashes + 1 >= {QUARANTINE_AFTER}
+        finished_at = CASE WHEN quarantined AND guilt > 0 THEN now() END,
+        quarantined = quarantined OR crashes + guilt >= {QUARANTINE_AFTER}
     FROM orphan WHERE run.id = orphan.id
-    RETURNING run.id, run.event_seq, run.status, run.crashes, run.quarantined, run.error_detail, run.thread_id
+    RETURNING run.id, run.event_seq, run.status, run.crashes, run.quarantined, run.error_detail, run.thread_id,
+              CASE WHEN guilt > 0 THEN 'worker_lost' ELSE 'lease_lost' END AS cause
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM swept WHERE runs_slot.run_id = swept.id
 ), doubted AS (
@@ -241,7 +242,7 @@ _FREE: Final = f"""
         type="CASE status WHEN 'queued' THEN 'run.released' ELSE 'run.failed' END",
         step_n="NULL::int",
         data="convert_to((jsonb_build_object("
-        "'cause', 'worker_lost', 'crashes', crashes, 'quarantined', quarantined) || CASE status WHEN 'failed' "
+        "'cause', cause, 'crashes', crashes, 'quarantined', quarantined) || CASE status WHEN 'failed' "
         "THEN jsonb_build_object('code', 'poison', 'detail', error_detail) ELSE '{}' END)::text, 'UTF8')",
         source="swept",
     )
@@ -251,21 +252,27 @@ SELECT id, event_seq, status FROM swept"""
 SWEEP: Final = (
     """
 WITH orphan AS (
-    SELECT run.id FROM runs_run AS run LEFT JOIN runs_workerprocess AS worker ON worker.id = run.worker_id
+    SELECT run.id, (worker.id IS NULL OR worker.heartbeat_at > pg_postmaster_start_time())::int AS guilt
+    FROM runs_run AS run LEFT JOIN runs_workerprocess AS worker ON worker.id = run.worker_id
     WHERE run.worker_id IS NOT NULL AND run.status = 'running' AND (worker.id IS NULL OR worker.expires_at <= now())
     LIMIT 500 FOR UPDATE OF run SKIP LOCKED"""
     + _FREE
 )
+"""A worker whose lease ended is taken for dead, and its runs for what killed it; but one that had no chance to renew,
+because this server was away meanwhile, has done nothing wrong."""
 
 FREE_ABANDONED: Final = (
     """
 WITH orphan AS (
-    SELECT id FROM runs_run
+    SELECT id, (id = ANY(%(failed)s::uuid[]))::int AS guilt FROM runs_run
     WHERE status = 'running' AND worker_id = %(worker)s AND NOT id = ANY(%(executing)s::uuid[])
     LIMIT 500 FOR UPDATE SKIP LOCKED"""
     + _FREE
 )
-"""Of one worker's runs those that it does not execute; only the worker itself can know."""
+"""Of one worker's runs those that it does not execute; only the worker itself can know.
+
+It lives, so that this counts as no crash, but for runs that `failed` there by a bug, which could go round for ever.
+"""
 
 RECALL: Final = """
 SELECT result FROM runs_effect

@@ -22,9 +22,15 @@ async def sweep(pool: EnginePool) -> Freed:
     return [(row["id"], row["event_seq"]) for row in rows]
 
 
-async def free_abandoned(pool: EnginePool, worker_id: UUID, executing: Iterable[UUID]) -> Freed:
-    """Free what the database sees at this worker and nobody there executes: the last resort against a stuck run."""
-    rows = await fetch_all(pool, FREE_ABANDONED, {"worker": worker_id, "executing": list(executing)})
+async def free_abandoned(
+    pool: EnginePool, worker_id: UUID, executing: Iterable[UUID], failed: Iterable[UUID] = ()
+) -> Freed:
+    """Free what the database sees at this worker and nobody there executes: the last resort against a stuck run.
+
+    Those that `failed` by a bug are charged with a crash, the others not.
+    """
+    held = {"worker": worker_id, "executing": list(executing), "failed": list(failed)}
+    rows = await fetch_all(pool, FREE_ABANDONED, held)
     if rows:
         logger.error("Runs were held and not executed; they are freed.", extra={"runs": len(rows)})
     return [(row["id"], row["event_seq"]) for row in rows]

@@ -119,7 +119,7 @@ def test_a_process_that_cannot_renew_stops_before_its_lease_ends(support, tools,
         assert Run.objects.get(id=run.id).status == "running"
     eventually(lambda: toolbox.calls["linger"] == 2)
     reached(run, RunStatus.RUNNING)
-    assert (run.attempt, run.crashes) == (2, 1)
+    assert (run.attempt, run.crashes) == (2, 0)
 
 
 @pytest.mark.parametrize("kills", [1, 3])

@@ -1,8 +1,10 @@
 """Runs of workers that are no more become runnable again, and one that kills its workers is given up."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from apps.core import canonical
 from apps.core.ids import new_id
@@ -53,6 +55,21 @@ def test_it_works(support, send):
     data = canonical.load(Event.objects.get(run_id=run.id, seq=3).data)
     assert data == {"cause": "worker_lost", "crashes": 1, "quarantined": False}
     assert send(SWEEP, {}) is None
+
+
+def test_a_worker_that_could_not_renew_because_the_server_was_away_has_not_crashed(support):
+    run = set_up_run(support)
+    worker = make_worker()
+    Run.objects.filter(id=run.id).update(quarantined=True, crashes=QUARANTINE_AFTER)
+    one(CLAIM_QUARANTINED, {"worker": worker})
+    long_ago = Now() - timedelta(days=1000)
+    WorkerProcess.objects.filter(id=worker).update(heartbeat_at=long_ago, expires_at=long_ago)
+    assert one(SWEEP) == {"id": run.id, "event_seq": 3, "status": "queued"}
+    run.refresh_from_db()
+    assert (run.crashes, run.quarantined, run.error_detail, run.finished_at) == (2, True, "", None)
+    data = canonical.load(Event.objects.get(run_id=run.id, seq=3).data)
+    assert data == {"cause": "lease_lost", "crashes": 2, "quarantined": True}
+    assert claim_alone()["id"] == run.id
 
 
 def test_a_run_whose_worker_lives_stays(support):
