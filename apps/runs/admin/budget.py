@@ -63,7 +63,7 @@ class BudgetAdmin(WorkspaceAdmin):
 
 
 def _sums(budget: Budget, name: str, limit: str) -> str:
-    if budget.workspace_id is None:
+    if budget._state.adding:
         return "—"
     found = budget_json(budget.workspace_id)
     shown = [found[f"{name}_spent"], found[f"{name}_reserved"], found[limit]]
