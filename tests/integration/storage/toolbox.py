@@ -38,7 +38,7 @@ def fill(call: ToolCall, size: int) -> str:
 
 
 @tool(version="1.0.0", effect=Effect.READ_ONLY)
-async def sheet(call: ToolCall, n: int) -> str:
-    """About 1,500 characters that no two numbers share."""
+async def sheet(call: ToolCall, n: int, size: int) -> str:
+    """So many words that no two numbers share."""
     calls["sheet"] += 1
-    return words(230, seed=n)
+    return words(size, seed=n)
