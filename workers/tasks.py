@@ -7,7 +7,7 @@ from celery import shared_task
 from apps.contexts.documents.progress import ring_stalled_jobs
 from apps.runs.dispatch import doorbell
 from workers.batch.pipeline import advance_ingest
-from workers.engine.bootstep import current_host
+from workers.engine.bootstep import CANARY, current_host, hear_canary
 from workers.ops import garbage, schedules, sweeping
 
 
@@ -19,6 +19,12 @@ def advance(run_id: str, many: bool = False) -> None:
         doorbell.ring(UUID(run_id), many=many)
     else:
         host.advance(many=many)
+
+
+@shared_task(name=CANARY, ignore_result=True)
+def canary() -> None:
+    """A process asks itself through Redis whether it still takes messages."""
+    hear_canary()
 
 
 @shared_task(name="workers.quarantine.advance", ignore_result=True)

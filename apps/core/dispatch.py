@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final
 
 from celery import current_app
-from kombu import Connection
+from kombu import Connection, Queue
 from kombu.exceptions import KombuError
 from kombu.pools import producers
 
@@ -15,13 +15,19 @@ UNDELIVERED: Final = (KombuError, OSError)
 """What `deliver` raises."""
 
 
-def deliver(task: str, argument: str) -> None:
-    """Send the task's message, within about a second. Raises one of UNDELIVERED.
+def deliver(task: str, *arguments: str | bool, queue: str | None = None, expires_s: float | None = None) -> None:
+    """Send the task's message, within about a second; to the queue of its name, or to one that no route leads to.
 
-    The connections are not those of the workers, which may wait for half a minute.
+    Raises one of UNDELIVERED. The connections are not those of the workers, which may wait for half a minute.
     """
+    route = {} if queue is None else {"queue": lone_queue(queue)}
     with producers[_connection()].acquire(block=True, timeout=TIMEOUT_S) as producer:
-        current_app.send_task(task, args=[argument], ignore_result=True, producer=producer)
+        current_app.send_task(task, args=arguments, ignore_result=True, producer=producer, expires=expires_s, **route)
+
+
+def lone_queue(name: str) -> Queue:
+    """A queue that is reached by its name alone."""
+    return Queue(name, exchange="", routing_key=name, auto_delete=True)
 
 
 @cache

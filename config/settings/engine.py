@@ -10,6 +10,7 @@ CEF_HEARTBEAT_SECONDS = env.number("CEF_HEARTBEAT_SECONDS", 5.0, low=0.1, high=6
 CEF_POLL_SECONDS = env.number("CEF_POLL_SECONDS", 3.0, low=0.1, high=60.0)
 CEF_DRAIN_SECONDS = env.number("CEF_DRAIN_SECONDS", 25.0, low=0.0, high=600.0)
 CEF_STALL_SECONDS = env.number("CEF_STALL_SECONDS", 60.0, low=1.0, high=3600.0)
+CEF_CONSUMER_SECONDS = env.number("CEF_CONSUMER_SECONDS", 60.0, low=1.0, high=3600.0)
 CEF_START_PACE_SECONDS = env.number("CEF_START_PACE_SECONDS", 0.008, low=0.0, high=1.0)
 CEF_RUN_DEPTH = env.integer("CEF_RUN_DEPTH", 5, low=0, high=50)
 CEF_RUN_CHILDREN = env.integer("CEF_RUN_CHILDREN", 100, low=0, high=10_000)

@@ -90,6 +90,11 @@ class Host:
         """Whether no run is taken any more."""
         return self._draining
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another run could be taken."""
+        return not self._draining and len(self._running) < self._slots
+
     def drain(self) -> None:
         """Claim nothing more; let steps finish for `CEF_DRAIN_SECONDS`, then give the runs back. Signal-safe."""
         self._loop.call_soon_threadsafe(self._start_draining)
