@@ -23,8 +23,9 @@ def database_now() -> datetime:
     """The time by the clock that schedules go by; that of the transaction's begin, within one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
-        (now,) = cursor.fetchone() or ()
-    assert isinstance(now, datetime)
+        row = cursor.fetchone()
+    assert row is not None
+    now: datetime = row[0]
     return now
 
 

@@ -31,6 +31,7 @@ SPECTACULAR_SETTINGS = {
         "ProviderKindEnum": "apps.providers.kinds.ProviderKind",
         "EmbeddingKindEnum": "apps.providers.kinds.EmbeddingKind",
         "EntryKindEnum": "apps.contexts.kinds.EntryKind",
+        "CapKindEnum": "apps.runs.models.cap.CapKind",
         "StepKindEnum": ["model", "tool", "other"],
         "WaitKindEnum": ["approval", "question", "timer", "child", "event"],
         "WaitStateEnum": ["open", "resolved", "expired", "cancelled"],

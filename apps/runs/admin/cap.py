@@ -47,7 +47,7 @@ class CapAdmin(WorkspaceAdmin):
             return ["workspace", "kind", "subject", "slots"]
         return ["workspace", "kind", "whose", "slots", "running", "id", "created_at"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Cap | None = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         fields = super().get_readonly_fields(request, obj)
         return fields if obj is None else [*fields, "kind", "whose", "running"]
 

@@ -1,7 +1,7 @@
 """Limiting how many runs of a workspace, an agent or an API key may be running at once."""
 
 import logging
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -38,7 +38,7 @@ def set_cap(subject: Subject, *, slots: int, patience_s: float = 5.0) -> Cap:
     cap, _ = Cap.objects.update_or_create(
         workspace_id=subject.workspace_id, subject_id=subject.id, defaults={"kind": subject.kind, "slots": slots}
     )
-    row = {"cap": cap.id, "slots": slots, "workspace": subject.workspace_id, "subject": subject.id}
+    row: dict[str, Any] = {"cap": cap.id, "slots": slots, "workspace": subject.workspace_id, "subject": subject.id}
     with connection.cursor() as cursor:
         for statement in (CLEAR_BEYOND, ADD_PLACES, SEAT):
             cursor.execute(statement, row)
