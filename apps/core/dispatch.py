@@ -1,7 +1,7 @@
 """Sending a task's message from a process that must not wait: a request, a command, the sweeper."""
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from celery import current_app
 from kombu import Connection, Queue
@@ -20,7 +20,7 @@ def deliver(task: str, *arguments: str | bool, queue: str | None = None, expires
 
     Raises one of UNDELIVERED. The connections are not those of the workers, which may wait for half a minute.
     """
-    route = {} if queue is None else {"queue": lone_queue(queue)}
+    route: dict[str, Any] = {} if queue is None else {"queue": lone_queue(queue)}
     with producers[_connection()].acquire(block=True, timeout=TIMEOUT_S) as producer:
         current_app.send_task(task, args=arguments, ignore_result=True, producer=producer, expires=expires_s, **route)
 

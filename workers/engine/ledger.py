@@ -65,4 +65,4 @@ def _execute(statement: str, parameters: Mapping[str, Any]) -> bool:
     """Whether a row was written."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.rowcount > 0
+        return bool(cursor.rowcount)

@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.decorators import display
 
 from apps.accounts.admin.base import WorkspaceAdmin
 from apps.runs.models import Budget
@@ -41,11 +40,11 @@ class BudgetAdmin(WorkspaceAdmin):
         ("Record", {"fields": ["id", "created_at"]}),
     )
 
-    @display(description="Tokens: spent, reserved, limit")
+    @admin.display(description="Tokens: spent, reserved, limit")
     def tokens(self, budget: Budget) -> str:
         return _sums(budget, "tokens", "token_limit")
 
-    @display(description="USD: spent, reserved, limit")
+    @admin.display(description="USD: spent, reserved, limit")
     def usd(self, budget: Budget) -> str:
         return _sums(budget, "usd", "usd_limit")
 
