@@ -83,8 +83,10 @@ def _redis_answers() -> bool:
 
 
 def _spare_what_is_loaded() -> None:
-    """Let the garbage collector pass over it from now on: to walk it all takes a tenth of a second, in which no run goes
-    on."""
+    """Let the garbage collector pass over it from now on.
+
+    To walk it all takes a tenth of a second in which no run goes on, and reading a long run makes it walk.
+    """
     gc.collect()
     gc.freeze()
 
