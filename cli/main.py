@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.agents import agents
+from cli.batches import batches, cancel_all, submit
 from cli.budget import budget
 from cli.caps import caps
 from cli.client import cli_version
@@ -14,6 +15,7 @@ from cli.effects import effects, resolve
 from cli.errors import ExitCode
 from cli.run import run
 from cli.runs import runs
+from cli.schedules import schedules
 from cli.session import Session
 from cli.waits import waits
 
@@ -44,7 +46,7 @@ def cli(ctx: click.Context, profile: str | None) -> None:
     ctx.obj = Session(profile)
 
 
-for command in (effects, resolve):
+for command in (effects, resolve, submit, cancel_all):
     runs.add_command(command)
-for command in (run, runs, agents, contexts, waits, doctor, budget, caps):
+for command in (run, runs, batches, agents, contexts, waits, doctor, budget, caps, schedules):
     cli.add_command(command)

@@ -14,6 +14,7 @@ from cli.errors import UsageProblem
 from cli.feed import POLLING, run_events
 from cli.follow import follow_run, needs_somebody
 from cli.output import messages, print_json, print_text
+from cli.pairs import pairs_of
 from cli.results import raise_unless_succeeded, show_result
 from cli.session import Session, json_option, pass_session
 
@@ -40,7 +41,7 @@ def run(session: Session, /, agent: str, text: str, detach: bool, as_json: bool,
 
     Follows the run and prints its answer. The run goes on when you interrupt.
     """
-    body = {"agent": agent, "input": _input(text, given["json_input"])} | _optional(given)
+    body = {"agent": agent, "input": given_input(text, given["json_input"])} | _optional(given)
     with session.client() as client:
         submitted = client.submit(body, streaming=not detach)
         if not detach:
@@ -80,7 +81,8 @@ def _print_events(client: Client, run_id: str, after: int) -> dict[str, Any]:
     return run
 
 
-def _input(text: str, is_json: bool) -> Any:
+def given_input(text: str, is_json: bool) -> Any:
+    """What an argument says: text, or JSON; `-` reads it from standard input. Raises UsageProblem."""
     if text == "-":
         text = _standard_input()
     if not is_json:
@@ -103,17 +105,10 @@ def _optional(given: dict[str, Any]) -> dict[str, Any]:
     optional = {
         "thread_id": given["thread_id"],
         "multitask_strategy": given["strategy"],
-        "metadata": dict(_pair(pair) for pair in given["pairs"]),
+        "metadata": pairs_of(given["pairs"]),
         "files": [_file(path) for path in given["files"]],
     }
     return {name: value for name, value in optional.items() if value}
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise UsageProblem(f"--metadata {text!r} is not KEY=VALUE.")
-    return key, value
 
 
 def _file(path: Path) -> dict[str, str]:

@@ -32,6 +32,7 @@ GROUPS: Final = {
     "Operate": (
         Room("Runs", "play_circle", "runs.Run"),
         Room("Inbox", "inbox", "runs.Wait", "?state__exact=open"),
+        Room("Batches", "stacks", "runs.Batch"),
         Room("Threads", "forum", "runs.Thread"),
         Room("Documents", "description", "contexts.Document"),
         Room("Ingest jobs", "upload_file", "contexts.IngestJob"),
@@ -39,6 +40,7 @@ GROUPS: Final = {
         Room("Effects", "bolt", "runs.Effect"),
         Room("Effects to decide", "help", "runs.Effect", "?undecided=yes"),
         Room("Budgets", "savings", "runs.Budget"),
+        Room("Schedules", "calendar_clock", "runs.Schedule"),
         Room("Caps", "speed", "runs.Cap"),
     ),
     "Build": (

@@ -24,16 +24,17 @@ class Doorbell:
         self._silent_until = 0.0
         self._lock = threading.Lock()
 
-    def ring(self, run_id: UUID, *, suspect: bool = False) -> bool:
+    def ring(self, run_id: UUID, *, suspect: bool = False, many: bool = False) -> bool:
         """Whether a message was sent. Never raises when Redis is away: the workers' pollers find the run.
 
-        A suspect is a quarantined run, for which another process is rung.
+        A suspect is a quarantined run, for which another process is rung. `many` says that more wait than are rung for:
+        who comes goes on until none is left.
         """
         hit("before_publish")
         if time.monotonic() < self._silent_until:
             return False
         try:
-            deliver(ADVANCE_SUSPECT if suspect else ADVANCE, str(run_id))
+            deliver(ADVANCE_SUSPECT if suspect else ADVANCE, str(run_id), *([True] if many else []))
         except UNDELIVERED as error:
             self._fall_silent(error)
             return False

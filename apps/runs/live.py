@@ -6,7 +6,7 @@ entry costs a reader time and never an event. Publishers append with `xadd(shard
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -95,18 +95,30 @@ class Announcer:
 
     def announce(self, run_id: UUID, seq: int) -> None:
         """Wake the readers of the run."""
-        if time.monotonic() < self._silent_until:
+        self.announce_many([(run_id, seq)])
+
+    def announce_many(self, events: Sequence[tuple[UUID, int]]) -> None:
+        """Wake the readers of many runs, in one round trip."""
+        if not events or time.monotonic() < self._silent_until:
             return
         try:
-            self._redis.xadd(shard_key(run_id), encode_event(run_id, seq), maxlen=MAX_ENTRIES)  # type: ignore[arg-type]
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for run_id, seq in events:
+                    pipeline.xadd(shard_key(run_id), encode_event(run_id, seq), maxlen=MAX_ENTRIES)  # type: ignore[arg-type]
+                pipeline.execute()
         except RedisError as error:
             self._silent_until = time.monotonic() + _PAUSE_S
-            logger.warning("Live readers were not told of event %d: %s", seq, error)
+            logger.warning("Live readers were not told of event %d: %s", events[-1][1], error)
 
 
 def announce_event(run_id: UUID, seq: int) -> None:
     """Tell live readers that event `seq` of the run is committed; best effort, for services outside the engine."""
     _announcer().announce(run_id, seq)
+
+
+def announce_events(events: Sequence[tuple[UUID, int]]) -> None:
+    """The same for the events of many runs."""
+    _announcer().announce_many(events)
 
 
 @cache

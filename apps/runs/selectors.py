@@ -60,6 +60,7 @@ class RunFilter:
     statuses: tuple[str, ...] = ()
     agent: str | None = None
     thread_id: UUID | None = None
+    batch_id: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     metadata: dict[str, Any] | None = None
@@ -78,6 +79,8 @@ class RunFilter:
             condition &= Q(agent_id__in=list(agents.values_list("id", flat=True)))
         if self.thread_id is not None:
             condition &= Q(thread_id=self.thread_id)
+        if self.batch_id is not None:
+            condition &= Q(batch_id=self.batch_id)
         if self.created_after is not None:
             condition &= Q(created_at__gte=self.created_after, id__gte=first_id(self.created_after, -CLOCK_SLACK_MS))
         if self.created_before is not None:

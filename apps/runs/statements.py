@@ -135,7 +135,12 @@ A person's word makes it `failed`; `again` says that the tool's own check just f
 sent because its commit was not answered, finds its own intent.
 """
 
-_MOVE: Final = f"""
+_ONE: Final = "id = %(run)s"
+_MANY: Final = "id = ANY(%(runs)s::uuid[])"
+
+
+def _moving(which: str) -> str:
+    return f"""
 WITH moved AS (
     UPDATE runs_run
     SET status = %(to)s::text, worker_id = NULL, held = held AND NOT %(terminal)s::boolean,
@@ -153,17 +158,17 @@ WITH moved AS (
         event_seq = event_seq + 1, finished_at = CASE WHEN %(terminal)s::boolean THEN now() END,
         announced_at = CASE WHEN %(terminal)s::boolean AND NOT %(announce)s::boolean THEN now() END,
         queued_at = CASE WHEN %(to)s::text = 'queued' THEN now() ELSE queued_at END
-    WHERE id = %(run)s AND status = ANY(%(sources)s::text[]) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
+    WHERE {which} AND status = ANY(%(sources)s::text[]) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
     RETURNING id, workspace_id, event_seq, thread_id
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM moved WHERE runs_slot.run_id = moved.id
 ), next_in_thread AS (
     UPDATE runs_run AS run SET held = false, queued_at = now() FROM moved
     WHERE %(terminal)s::boolean AND run.held AND run.id = (
-        SELECT id FROM runs_run WHERE thread_id = moved.thread_id AND held AND id <> moved.id ORDER BY id LIMIT 1
+        SELECT id FROM runs_run WHERE thread_id = moved.thread_id AND held AND NOT {which} ORDER BY id LIMIT 1
     ) AND NOT EXISTS (
         SELECT FROM runs_run AS before
-        WHERE before.thread_id = moved.thread_id AND before.id <> moved.id AND NOT before.held
+        WHERE before.thread_id = moved.thread_id AND NOT before.{which} AND NOT before.held
           AND before.status IN ('queued', 'running', 'waiting')
     )
     RETURNING run.id
@@ -172,12 +177,13 @@ WITH moved AS (
     FROM moved WHERE effect.run_id = moved.id AND effect.state = 'intent'
 ), {_TELL.format(type="%(type)s::text", step_n="NULL::int", data="%(data)s::bytea", source="moved")}"""
 
+
 _MOVED: Final = """
 SELECT event_seq, (SELECT id FROM next_in_thread) AS next_id,
        CASE WHEN %(terminal)s::boolean THEN thread_id END AS left_thread
 FROM moved"""
 
-MOVE: Final = _MOVE + _MOVED
+MOVE: Final = _moving(_ONE) + _MOVED
 """Compare-and-swap of the state, with its event. What the run held is given back: places under caps, the thread's turn.
 
 `next_id` is the run whose turn it is in the thread now. When it is null, one may have come that this statement did not
@@ -187,17 +193,30 @@ An orderly give-back is no attempt. A call that was intended and has no result w
 knows how it ended.
 """
 
-MOVE_KEEPING: Final = _MOVE + KEPT_BY_MOVE + _MOVED
+MOVE_KEEPING: Final = _moving(_ONE) + KEPT_BY_MOVE + _MOVED
 """The same for an answer that lies apart from the run's row."""
 
-REQUEST_CANCEL: Final = f"""
+MOVE_MANY: Final = (
+    _moving(_MANY)
+    + """
+SELECT id, event_seq, thread_id, (SELECT array_agg(id) FROM next_in_thread) AS next_ids FROM moved"""
+)
+"""The same for many runs, whose rows the caller has locked. Each row says all runs whose turn it is now."""
+
+
+def _asking(which: str) -> str:
+    return f"""
 WITH asked AS (
     UPDATE runs_run SET cancel_requested_at = now(), cancel_reason = %(reason)s::text, event_seq = event_seq + 1
-    WHERE id = %(run)s AND status = 'running'
+    WHERE {which} AND status = 'running'
       AND (cancel_requested_at IS NULL OR %(reason)s::text = 'rolled_back' AND cancel_reason <> 'rolled_back')
     RETURNING id, event_seq
 ), {_TELL.format(type="'run.cancel_requested'", step_n="NULL::int", data="%(data)s", source="asked")}
-SELECT event_seq FROM asked"""
+SELECT event_seq, id FROM asked"""
+
+
+REQUEST_CANCEL: Final = _asking(_ONE)
+REQUEST_CANCEL_MANY: Final = _asking(_MANY)
 
 BEGIN_STEP: Final = f"""
 WITH fenced AS (

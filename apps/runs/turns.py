@@ -8,8 +8,8 @@ from apps.runs.dispatch import doorbell
 from apps.runs.statements import NEXT_IN_THREADS
 
 
-def free_next(thread_id: UUID) -> None:
-    """Let the thread's next run go, if it is its turn, and ring for it.
+def free_next(thread_id: UUID | None) -> None:
+    """Let the thread's next run go, if it is its turn, and ring for it; None is every thread.
 
     For after a commit, of a held run and of a run's end: if each had not seen the other, the later of the two does now.
     """

@@ -5,13 +5,13 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Q
 
+from apps.runs.capacity import free_slots
 from apps.runs.claim_statements import WAITING
 from apps.runs.dispatch import doorbell
 from apps.runs.live import announce_event
-from apps.runs.models import Run, WorkerProcess
+from apps.runs.models import Run
 from apps.runs.services.announce import DUE, announce_run
 from apps.runs.services.caps import give_default_caps, heal_caps
 from apps.runs.statements import NEXT_IN_THREADS, SWEEP
@@ -36,7 +36,7 @@ def sweep_runs() -> int:
         cursor.execute(NEXT_IN_THREADS, {"thread": None})
     for run_id, seq, _status in freed:
         announce_event(run_id, seq)
-    for run_id in _waiting(free=_free_slots()):
+    for run_id in _waiting(free=free_slots()):
         doorbell.ring(run_id)
     for run_id in Run.objects.filter(SUSPECT).order_by("id").values_list("id", flat=True)[:1]:
         doorbell.ring(run_id, suspect=True)
@@ -67,12 +67,7 @@ def _unannounced() -> list[tuple[UUID, str]]:
     return list(runs.values_list("id", "status")[:ANNOUNCED_AT_ONCE])
 
 
-def _free_slots() -> int:
-    live = WorkerProcess.objects.filter(expires_at__gt=Now(), draining=False)
-    return sum(live.values_list(F("slots") - F("running"), flat=True))
-
-
 def _waiting(*, free: int) -> list[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(WAITING, {"looked_at": LOOKED_AT, "free": max(free, 0)})
+        cursor.execute(WAITING, {"looked_at": LOOKED_AT, "free": free})
         return [row[0] for row in cursor.fetchall()]

@@ -20,6 +20,7 @@ class RunFilterSerializer(StrictSerializer):
     status = serializers.CharField(required=False, help_text="One state or several, comma separated.")
     agent = serializers.SlugField(required=False)
     thread_id = serializers.UUIDField(required=False)
+    batch_id = serializers.UUIDField(required=False)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
     metadata = serializers.CharField(required=False, help_text='Such as `{"ticket": "4711"}`.')
@@ -41,19 +42,34 @@ class RunFilterSerializer(StrictSerializer):
         return wanted
 
 
+class RunMatchSerializer(RunFilterSerializer):
+    """The same in a body, where `metadata` is an object."""
+
+    metadata = serializers.DictField(required=False)  # type: ignore[assignment]  # DRF takes fields off the class
+
+    def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]
+        return value
+
+    def to_internal_value(self, data: Any) -> RunFilter:
+        return _filter_of(super().to_internal_value(data))
+
+
 def read_filter(query: dict[str, Any]) -> RunFilter:
     """The filter of a query string. Raises ValidationError, also for parameters that do not exist."""
     serializer = RunFilterSerializer(data={name: value for name, value in query.items() if name not in PAGING})
     serializer.is_valid(raise_exception=True)
-    found = serializer.validated_data
-    statuses = found.pop("status", ())
-    return RunFilter(statuses=statuses, **found)
+    return _filter_of(serializer.validated_data)
+
+
+def _filter_of(found: dict[str, Any]) -> RunFilter:
+    return RunFilter(statuses=found.pop("status", ()), **found)
 
 
 PARAMETERS = [
     OpenApiParameter("status", str, description="One state or several, comma separated."),
     OpenApiParameter("agent", str, description="The agent's slug."),
     OpenApiParameter("thread_id", {"type": "string", "format": "uuid"}),
+    OpenApiParameter("batch_id", {"type": "string", "format": "uuid"}),
     OpenApiParameter("created_after", {"type": "string", "format": "date-time"}),
     OpenApiParameter("created_before", {"type": "string", "format": "date-time"}),
     OpenApiParameter("metadata", str, description="A JSON object that the run's metadata contains."),

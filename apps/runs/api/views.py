@@ -22,11 +22,11 @@ from apps.core.schema import ProblemSerializer
 from apps.runs import selectors, services
 from apps.runs.api import examples, serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
+from apps.runs.api.requests import run_request, validated
 from apps.runs.api.wait_serializers import RunWithRelativesSerializer, WholeRunSerializer
 from apps.runs.exceptions import RunNotFound
 from apps.runs.manifests import step_context
 from apps.runs.models import Run, Thread
-from apps.runs.states import Strategy
 from apps.runs.tickets import issue_ticket
 from apps.runs.waits import relatives
 
@@ -89,9 +89,9 @@ class RunViewSet(WorkspaceViewSet):
     )
     def create(self, request: Request) -> Response | SeeOther:
         """Submit a run. It is committed before the answer, and no crash loses it."""
-        wanted = _validated(serializers.RunCreateSerializer, request)
+        wanted = validated(serializers.RunCreateSerializer, request)
         mode = wanted["mode"]
-        run = services.create_run(self.principal.workspace_id, _run_request(wanted), origin=self._origin())
+        run = services.create_run(self.principal.workspace_id, run_request(wanted), origin=self._origin())
         if mode != "background":
             return SeeOther(self._live(run.id, "wait" if mode == "wait" else "events"))
         detail = selectors.run_detail(self.principal.workspace_id, run.id)
@@ -114,7 +114,7 @@ class RunViewSet(WorkspaceViewSet):
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: UUID) -> Response:
         """Let a failed run go on after its last recorded step."""
-        limits = _validated(serializers.ResumeSerializer, request).get("limits")
+        limits = validated(serializers.ResumeSerializer, request).get("limits")
         services.resume_run(self.principal.workspace_id, pk, limits=limits)
         return Response(selectors.run_detail(self.principal.workspace_id, pk), status=202)
 
@@ -213,28 +213,9 @@ class ThreadViewSet(WorkspaceViewSet):
     @extend_schema(request=serializers.ThreadSerializer, responses={201: serializers.ThreadSerializer})
     def create(self, request: Request) -> Response:
         """Open a conversation."""
-        wanted = _validated(serializers.ThreadSerializer, request)
+        wanted = validated(serializers.ThreadSerializer, request)
         thread = services.create_thread(self.principal.workspace_id, **wanted)
         return Response(serializers.ThreadSerializer(thread).data, status=201)
-
-
-def _validated(serializer: Any, request: Request) -> dict[str, Any]:
-    bound = serializer(data=request.data)
-    bound.is_valid(raise_exception=True)
-    validated: dict[str, Any] = bound.validated_data
-    return validated
-
-
-def _run_request(wanted: dict[str, Any]) -> services.RunRequest:
-    optional = {name: wanted[name] for name in ("thread_id", "limits", "metadata") if wanted.get(name) is not None}
-    return services.RunRequest(
-        agent=wanted["agent"],
-        input=wanted["input"],
-        strategy=Strategy(wanted["multitask_strategy"]),
-        attachments=tuple(wanted.get("files", ())),
-        streaming=True if wanted["mode"] == "stream" else None,
-        **optional,
-    )
 
 
 def _after(request: Request) -> int:

@@ -1,5 +1,7 @@
 """Every write to a run; the same functions serve REST, the admin, the command line, workers and your own code."""
 
+from apps.runs.services.batch import create_batch
+from apps.runs.services.bulk_cancel import cancel_runs
 from apps.runs.services.cancel import cancel_run
 from apps.runs.services.create import create_run
 from apps.runs.services.effects import EffectDecision, resolve_effect
@@ -17,6 +19,8 @@ __all__ = [
     "RunRequest",
     "Word",
     "cancel_run",
+    "cancel_runs",
+    "create_batch",
     "create_run",
     "create_thread",
     "decide_wait",

@@ -2,16 +2,25 @@
 
 import math
 from typing import Any, Final
+from uuid import UUID
 
+from apps.accounts.selectors import intake_pause
 from apps.core import canonical
 from apps.core.exceptions import Fault, MalformedRequest
 from apps.core.parsers import read_json
-from apps.runs.exceptions import InvalidRunInput
+from apps.runs.exceptions import IntakePaused, InvalidRunInput
 from apps.runs.limits import Limits
 
 MAX_METADATA_BYTES: Final = 16 * 1024
 """Lists show the metadata of every row, a hundred on a page."""
 MAX_METADATA_KEYS: Final = 50
+INTAKE_RETRY_SECONDS: Final = 30.0
+
+
+def require_intake(workspace_id: UUID) -> None:
+    """Raises IntakePaused. One query."""
+    if intake_pause(workspace_id) is not None:
+        raise IntakePaused(retry_after=INTAKE_RETRY_SECONDS)
 
 
 def encoded_input(value: Any) -> bytes:

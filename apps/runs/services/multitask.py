@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from apps.agents.selectors import version_bundle
+from apps.core.exceptions import Fault
 from apps.runs.conversation import pending_calls, words_of
-from apps.runs.exceptions import EffectCommitted, ThreadBusy, ThreadNotFound
+from apps.runs.exceptions import EffectCommitted, NotInBatch, ThreadBusy, ThreadNotFound
 from apps.runs.models import Effect, Run, Step, Thread
 from apps.runs.services.cancel import ask_worker, stop_idle
 from apps.runs.services.request import Origin
@@ -47,6 +48,38 @@ def take_place(workspace_id: UUID, thread_id: UUID, strategy: Strategy, *, origi
     if last is not None and strategy == Strategy.REJECT:
         raise ThreadBusy(thread_id=str(thread_id))
     return Place(held=last is not None, last=last)
+
+
+class Lines:
+    """The threads of many new runs at once, locked until the transaction ends; two queries for all of them."""
+
+    def __init__(self, workspace_id: UUID, thread_ids: set[UUID]) -> None:
+        # In one order for everybody, so that two batches never wait for each other in a circle.
+        threads = Thread.objects.filter(workspace_id=workspace_id, id__in=thread_ids).order_by("id")
+        self._known = {thread.id for thread in threads.select_for_update(no_key=True)} if thread_ids else set()
+        unfinished = Run.objects.filter(thread_id__in=self._known, status__in=sorted(ACTIVE)).order_by("id")
+        self._last = dict(unfinished.values_list("thread_id", "id")) if self._known else {}
+
+    def join(self, thread_id: UUID, run_id: UUID, strategy: Strategy) -> Place:
+        """The next run's place in its thread.
+
+        Raises ThreadNotFound, ThreadBusy, and NotInBatch for strategies that stop others.
+        """
+        if thread_id not in self._known:
+            raise ThreadNotFound
+        if strategy in _REASONS:
+            raise _not_in_batch(strategy)
+        last = self._last.get(thread_id)
+        if last is not None and strategy == Strategy.REJECT:
+            raise ThreadBusy(thread_id=str(thread_id))
+        place = Place(held=last is not None, last=last)
+        self._last[thread_id] = place.ordered(run_id)
+        return place
+
+
+def _not_in_batch(strategy: Strategy) -> NotInBatch:
+    refusal = f"A batch cannot {strategy} the runs of a thread: submit that run by itself."
+    return NotInBatch(refusal, errors=[Fault("/multitask_strategy", NotInBatch.code, refusal)])
 
 
 def lock_thread(workspace_id: UUID, thread_id: UUID) -> Thread:

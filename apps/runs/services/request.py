@@ -35,6 +35,11 @@ class Origin:
         api_key_id = as_uuid(principal.key_id) if principal.key_id else NO_KEY
         return cls(kind=principal.kind, id=principal.id, request_id=request_id, api_key_id=api_key_id)
 
+    @property
+    def told(self) -> dict[str, str | None]:
+        """As a run's history names it."""
+        return {"by": self.kind or None, "id": str(self.id) if self.id else None}
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:

@@ -62,9 +62,9 @@ def tell(wait: Wait, event: EventType, data: dict[str, Any]) -> None:
     transaction.on_commit(lambda: announce_event(wait.run_id, seq), robust=True)
 
 
-def close_waits(run_id: UUID) -> None:
-    """Nobody needs to answer any more: the run was cancelled. Its row is locked by the caller."""
-    Wait.objects.filter(run_id=run_id, state=WaitState.OPEN).update(state=WaitState.CANCELLED, resolved_at=Now())
+def close_waits(*run_ids: UUID) -> None:
+    """Nobody needs to answer any more: the runs were cancelled. Their rows are locked by the caller."""
+    Wait.objects.filter(run_id__in=run_ids, state=WaitState.OPEN).update(state=WaitState.CANCELLED, resolved_at=Now())
 
 
 def open_waits_of(run_id: UUID) -> bool:

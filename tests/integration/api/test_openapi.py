@@ -24,6 +24,7 @@ OPERATIONS = {
     "runs_retrieve": ("get", "/api/v1/runs/{id}"),
     "runs_delete": ("delete", "/api/v1/runs/{id}"),
     "runs_cancel": ("post", "/api/v1/runs/{id}/cancel"),
+    "runs_cancel_many": ("post", "/api/v1/runs/cancel"),
     "runs_resume": ("post", "/api/v1/runs/{id}/resume"),
     "runs_steps": ("get", "/api/v1/runs/{id}/steps"),
     "runs_step": ("get", "/api/v1/runs/{id}/steps/{n}"),
@@ -33,6 +34,10 @@ OPERATIONS = {
     "threads_list": ("get", "/api/v1/threads"),
     "threads_create": ("post", "/api/v1/threads"),
     "threads_retrieve": ("get", "/api/v1/threads/{id}"),
+    "batches_list": ("get", "/api/v1/batches"),
+    "batches_create": ("post", "/api/v1/runs/batch"),
+    "batches_retrieve": ("get", "/api/v1/batches/{id}"),
+    "batches_cancel": ("post", "/api/v1/batches/{id}/cancel"),
 }
 
 
@@ -78,7 +83,8 @@ def test_it_works(document):
     validate_schema(document)
     assert document["openapi"] == "3.1.1"
     found = operations(document)
-    mine = {name: (method, path) for name, (method, path, _) in found.items() if name.startswith(("runs_", "threads_"))}
+    rooms = ("runs_", "threads_", "batches_")
+    mine = {name: (method, path) for name, (method, path, _) in found.items() if name.startswith(rooms)}
     assert mine == OPERATIONS
 
 
@@ -119,6 +125,12 @@ def test_every_good_answer_is_as_declared(document, client, support, full):
     conforms(document, "runs_resume", client.post(f"{address}/resume", {}))
     conforms(document, "runs_cancel", client.post(f"{address}/cancel"))
     conforms(document, "runs_delete", client.delete(address))
+    some = {"agent": "docs", "inputs": [{"input": "x"}, {"input": {"q": 1}, "metadata": {"k": 1}}]}
+    batch = conforms(document, "batches_create", client.post("/api/v1/runs/batch", some))
+    conforms(document, "batches_retrieve", client.get(f"/api/v1/batches/{batch['id']}"))
+    conforms(document, "batches_list", client.get("/api/v1/batches"))
+    conforms(document, "runs_cancel_many", client.post("/api/v1/runs/cancel", {"filter": {"status": "queued"}}))
+    conforms(document, "batches_cancel", client.post(f"/api/v1/batches/{batch['id']}/cancel"))
 
 
 @pytest.mark.parametrize("value", [None, "text", 7, 1.5, True, [], {}, {"a": [None]}])
@@ -154,6 +166,9 @@ def test_every_refusal_is_as_declared(document, client, stranger, bob, support, 
         ("runs_steps", 422): client.get(f"{address}/steps?limit=0"),
         ("runs_step", 404): client.get(f"{address}/steps/99"),
         ("runs_step_context", 404): client.get(f"{address}/steps/2/context"),
+        ("batches_create", 422): client.post("/api/v1/runs/batch", {"agent": "nobody", "inputs": [{"input": "x"}]}),
+        ("batches_retrieve", 404): client.get(f"/api/v1/batches/{new_id()}"),
+        ("runs_cancel_many", 422): client.post("/api/v1/runs/cancel", {"filter": {}}),
         ("threads_create", 422): client.post("/api/v1/threads", {"title": 1, "x": 2}),
         ("threads_retrieve", 404): client.get(f"/api/v1/threads/{new_id()}"),
     }
@@ -193,6 +208,15 @@ def test_examples_of_requests_are_accepted(document, client, support):
                 Thread.objects.create(workspace=support, id=value["thread_id"])
             answer = client.post("/api/v1/runs", value | {"agent": slug})
             assert answer.status_code in {202, 303}, answer.content
+        if name == "runs_cancel_many" and place == "request":
+            assert client.post("/api/v1/runs/cancel", value).status_code == 202
+        if name == "batches_create" and place == "request":
+            slugs = {run["agent"] for run in value.get("runs", [value])}
+            for slug in slugs - {"docs", "docs@production"}:
+                make_agent(support, slug=f"{slug.partition('@')[0]}-many")
+            text = json.dumps(value).replace("triage@3", "triage-many")
+            answer = client.generic("POST", "/api/v1/runs/batch", text, content_type="application/json")
+            assert answer.status_code == 202, answer.content
         if name == "threads_create" and place == "request":
             assert client.post("/api/v1/threads", value).status_code == 201
 
