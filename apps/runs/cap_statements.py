@@ -34,13 +34,13 @@ WHERE k > (SELECT count(*) FROM free)"""
 HEAL: Final = """
 WITH stale AS (
     SELECT id, run_id FROM runs_slot
-    WHERE run_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM runs_run WHERE runs_run.id = runs_slot.run_id AND status = 'running'
-    )
+    WHERE run_id IS NOT NULL
+      AND (SELECT status FROM runs_run WHERE runs_run.id = runs_slot.run_id) IS DISTINCT FROM 'running'
     LIMIT 500
 )
 UPDATE runs_slot SET run_id = NULL FROM stale WHERE runs_slot.id = stale.id AND runs_slot.run_id = stale.run_id
 RETURNING cap_id, stale.run_id"""
+"""A look at each taken place, by its run's id: as a join, the planner might walk all runs for it."""
 
 CLEAR_SPARE: Final = """
 DELETE FROM runs_slot USING runs_cap
