@@ -15,6 +15,7 @@ from apps.runs.services.waits_children import settle_ended_child
 from apps.runs.services.waits_settling import lock_wait, settle, tell
 from apps.runs.states import EventType, OnDue, WaitKind, WaitState
 from apps.runs.waiting import Ending, Result, denied, failed, returned
+from apps.runs.waits import edited_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ def _undecided(wait: Wait) -> None:
         case OnDue.ESCALATE:
             _escalate(wait)
         case OnDue.APPROVE:
-            settle(wait, Result(ending=Ending.APPROVED), told=BY_TIME)
+            edited = edited_arguments(wait, list(wait.decisions.order_by("id")))
+            settle(wait, Result(ending=Ending.APPROVED, arguments=edited), told=BY_TIME)
         case OnDue.REJECT:
             settle(wait, denied("Nobody decided about the call in time."), state=WaitState.EXPIRED, told=BY_TIME)
 

@@ -1,6 +1,7 @@
 """What nobody decided in time."""
 
 import pytest
+from django.db.models import F
 
 from apps.runs.exceptions import NotYoursToDecide
 from apps.runs.models import Run, Wait
@@ -32,6 +33,14 @@ def test_it_is_rejected(support, alice, host):
 def test_it_is_approved(support, alice, host):
     run = ended(pay(support, alice, on_due="approve"))
     assert (run.status, toolbox.calls, Wait.objects.get().state) == ("succeeded", {"pay 700": 1}, "resolved")
+
+
+def test_what_somebody_edited_is_approved_and_not_what_the_model_asked_for(support, alice, bob, host):
+    run = pay(support, alice, due_seconds=3600, needed=2, on_due="approve")
+    [wait] = waiting(run)
+    say(bob, wait, "approve", arguments={"amount": 70})
+    Wait.objects.update(due_at=F("created_at"))
+    assert (ended(run).status, toolbox.calls) == ("succeeded", {"pay 70": 1})
 
 
 def test_it_is_escalated(support, alice, bob, carol, host):
