@@ -1,4 +1,4 @@
-"""What a failed model request means, and whether and when to try again. Pure.
+"""What a failed model request means; `apps.core.retry` says what follows. Pure.
 
 | seen                                                        | kind         | tried again           |
 |-------------------------------------------------------------|--------------|-----------------------|
@@ -29,6 +29,7 @@ from pydantic_ai.exceptions import (
     UnexpectedModelBehavior,
 )
 
+from apps.core.retry import Backoff, Remedy, remedy_of_status
 from apps.providers.exceptions import UnsafeAddress
 
 
@@ -42,11 +43,18 @@ class FailureKind(StrEnum):
     AUTH_FAILED = "auth_failed"
     REJECTED = "rejected"
 
+    @property
+    def remedy(self) -> Remedy:
+        """What may help."""
+        if self in _PASSING:
+            return Remedy.TRANSIENT
+        return Remedy.CORRECTABLE if self is FailureKind.MALFORMED else Remedy.TERMINAL
+
 
 # What clients let out when an answer is not shaped as they expect.
 _MISSHAPEN: Final = (AttributeError, TypeError, LookupError, ValueError, AssertionError)
 CLIENT_ERRORS: Final = (ModelAPIError, UnexpectedModelBehavior, TimeoutError, UnsafeAddress, *_MISSHAPEN)
-PASSING: Final = frozenset({FailureKind.TIMEOUT, FailureKind.UNAVAILABLE, FailureKind.RATE_LIMITED})
+_PASSING: Final = frozenset({FailureKind.TIMEOUT, FailureKind.UNAVAILABLE, FailureKind.RATE_LIMITED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +67,14 @@ class Failure:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often and how patiently; seconds."""
+class RetryPolicy(Backoff):
+    """How often and how patiently a model request is tried."""
 
-    attempts: int = 4
-    malformed_attempts: int = 2
-    first_delay_s: float = 0.5
-    longest_delay_s: float = 20.0
-    longest_retry_after_s: float = 60.0
+    __slots__ = ()
 
     def delay(self, failure: Failure, *, attempt: int, jitter: float) -> float | None:
-        """Seconds until the next try after `attempt` failed so, or None to give up. `jitter` is drawn from [0, 1).
-
-        Exponential, spread over the upper half of each step; never sooner than the provider asked, up to a cap.
-        """
-        if attempt >= self._allowed(failure.kind):
-            return None
-        backoff = min(self.longest_delay_s, self.first_delay_s * 2.0 ** (attempt - 1)) * (0.5 + 0.5 * jitter)
-        return max(backoff, min(failure.retry_after_s or 0.0, self.longest_retry_after_s))
-
-    def _allowed(self, kind: FailureKind) -> int:
-        if kind is FailureKind.MALFORMED:
-            return min(self.malformed_attempts, self.attempts)
-        return self.attempts if kind in PASSING else 1
+        """Seconds until the next try after `attempt` failed so, or None to give up; see Backoff.pause."""
+        return self.pause(failure.kind.remedy, attempt=attempt, jitter=jitter, retry_after_s=failure.retry_after_s)
 
 
 def classify(error: Exception) -> Failure:
@@ -115,10 +107,13 @@ def _api_kind(error: ModelAPIError, status: int | None) -> FailureKind:
         return FailureKind.RATE_LIMITED
     if isinstance(error, ModelAuthenticationError) or status in {401, 403}:
         return FailureKind.AUTH_FAILED
-    if isinstance(error, ModelConnectionError) or status in {409, 425}:
+    if isinstance(error, ModelConnectionError):
         return FailureKind.UNAVAILABLE
-    if isinstance(error, ModelRequestRejectedError) or (status is not None and 400 <= status < 500):
+    if isinstance(error, ModelRequestRejectedError):
         return FailureKind.REJECTED
+    if status is not None and status >= 400:
+        passing = remedy_of_status(status) is Remedy.TRANSIENT
+        return FailureKind.UNAVAILABLE if passing else FailureKind.REJECTED
     undecodable = type(error) is ModelAPIError and not error.in_stream
     return FailureKind.MALFORMED if undecodable else FailureKind.UNAVAILABLE
 

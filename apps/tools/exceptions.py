@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.core.exceptions import CefError, Conflict, Fault, InvalidInput, NotFound
+from apps.core.retry import Remedy
 
 
 class ToolNotFound(NotFound):
@@ -77,6 +78,11 @@ class ToolFailed(CefError):
         self.retryable = retryable
         self.outcome_unknown = outcome_unknown
 
+    @property
+    def remedy(self) -> Remedy:
+        """What may help, other than a person where the outcome is unknown."""
+        return Remedy.TRANSIENT if self.retryable else Remedy.TERMINAL
+
 
 class ToolInputInvalid(ToolFailed):
     """The arguments break the tool's schema; `errors` say where and which rule."""
@@ -86,6 +92,10 @@ class ToolInputInvalid(ToolFailed):
     def __init__(self, message: str = "", *, errors: Sequence[Fault] = ()) -> None:
         super().__init__(message, retryable=True)
         self.errors = tuple(errors)
+
+    @property
+    def remedy(self) -> Remedy:
+        return Remedy.CORRECTABLE
 
 
 class ToolOutputInvalid(ToolFailed):

@@ -8,6 +8,7 @@ from pydantic_ai import FunctionToolset, ModelRetry, RunContext, Tool
 from pydantic_ai.exceptions import ToolFailed as Reported
 from pydantic_core import SchemaValidator, core_schema
 
+from apps.core.retry import Remedy
 from apps.tools.definitions import BoundTool, ToolCall, ToolDefinition
 from apps.tools.effects import Effect
 from apps.tools.exceptions import ToolFailed, ToolUnavailable
@@ -100,4 +101,4 @@ async def _run(bound: BoundTool, source: Registry, ctx: RunContext[ToolDeps], ar
             call.ledger.failed(error)
         if error.outcome_unknown:
             raise
-        raise (ModelRetry if error.retryable else Reported)(error.message) from error
+        raise (Reported if error.remedy is Remedy.TERMINAL else ModelRetry)(error.message) from error

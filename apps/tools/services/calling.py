@@ -16,7 +16,8 @@ from pydantic_core import PydanticSerializationError
 
 from apps.core.canonical import dump, load
 from apps.core.clock import Clock, SystemClock
-from apps.core.exceptions import CefError, Fault, InvalidInput, LimitExceeded, Unavailable
+from apps.core.exceptions import CefError, Fault, InvalidInput
+from apps.core.retry import Remedy, remedy_of
 from apps.tools.definitions import ToolCall, ToolDefinition
 from apps.tools.effects import Effect
 from apps.tools.exceptions import ResultTooLarge, ToolFailed, ToolInputInvalid, ToolOutputInvalid, ToolTimeout
@@ -26,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 # A larger result is checked in a thread, so that the event loop goes on meanwhile.
 _INLINE_BYTES: Final = 32 * 1024
-
-_PASSING: Final = (LimitExceeded, Unavailable)
 
 
 async def call_tool(
@@ -61,7 +60,7 @@ async def call_tool(
     except InvalidInput as error:
         raise ToolInputInvalid(error.message, errors=error.errors) from error
     except CefError as error:
-        raise ToolFailed(error.message, code=error.code, retryable=isinstance(error, _PASSING)) from error
+        raise ToolFailed(error.message, code=error.code, retryable=remedy_of(error) is Remedy.TRANSIENT) from error
     # A tool is foreign code: the run must go on whatever it raises. SystemExit would end the loop with all its runs.
     except (Exception, SystemExit) as error:
         raise _failure(definition, error) from error
