@@ -36,6 +36,16 @@ class Blob(IdentifiedModel):
         return bytes(self.digest).hex()
 
 
+class Walk(models.Model):
+    """How far housekeeping has come in a table that it walks in small steps."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    position = models.UUIDField(help_text="The last row that was looked at.")
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.position}"
+
+
 class IdempotencyKey(IdentifiedModel):
     """The answer to a POST, kept so that the same request under the same key gets it again."""
 

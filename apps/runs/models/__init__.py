@@ -4,6 +4,7 @@ from apps.runs.models.batch import Batch
 from apps.runs.models.budget import Account, Budget, Reservation
 from apps.runs.models.cap import Cap, Slot
 from apps.runs.models.journal import Effect, Event, Step
+from apps.runs.models.retention import Retention
 from apps.runs.models.run import NO_KEY, RUNNABLE, Run, Thread, Turn
 from apps.runs.models.schedule import Schedule
 from apps.runs.models.snapshot import Snapshot
@@ -21,6 +22,7 @@ __all__ = [
     "Effect",
     "Event",
     "Reservation",
+    "Retention",
     "Run",
     "Schedule",
     "Slot",

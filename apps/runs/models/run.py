@@ -132,6 +132,7 @@ class Run(WorkspaceModel):
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    payloads_removed_at = models.DateTimeField(null=True, blank=True, help_text="When retention took its payloads.")
     announced_at = models.DateTimeField(null=True, blank=True, help_text="When completion hooks had run.")
 
     class Meta:
@@ -171,6 +172,11 @@ class Run(WorkspaceModel):
                 name="run_attachments",
                 opclasses=["jsonb_path_ops"],
                 condition=~models.Q(attachments=[]),
+            ),
+            models.Index(
+                fields=["workspace", "id"],
+                name="run_with_payloads",
+                condition=models.Q(payloads_removed_at__isnull=True),
             ),
             *(reference_index(column, f"run_{column}_apart") for column in ("input", "output", "messages")),
         ]
