@@ -4,6 +4,7 @@ Schemas come from tenants and values from models, so nothing here may reach the 
 stays inside the document, patterns run in a linear-time engine, and followed references are counted.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -33,6 +34,8 @@ MAX_DETAIL: Final = 300
 _DATA: Final = frozenset({"const", "enum", "default", "examples"})
 _NAMES: Final = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
 
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
 _references: ContextVar[list[int] | None] = ContextVar("references", default=None)
 
 
@@ -44,6 +47,7 @@ def check_schema(schema: Any, *, pointer: str = "") -> dict[str, Any]:
         if (size := len(canonical_bytes(schema))) > MAX_BYTES:
             raise _refusal(pointer, "size", f"The schema has {size} bytes; {MAX_BYTES} are accepted.")
         _walk(schema, pointer, 0)
+        _require_storable(schema, pointer)
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         place = pointer + "".join(f"/{part}" for part in error.absolute_path)
@@ -115,6 +119,18 @@ def _walk(node: Any, pointer: str, depth: int, *, names: bool = False) -> None:
         for key, item in node.items():
             if names or key not in _DATA:
                 _walk(item, f"{pointer}/{_escape(key)}", depth + 1, names=not names and key in _NAMES)
+
+
+def _require_storable(value: Any, pointer: str) -> None:
+    """PostgreSQL keeps schemas as jsonb, which has no NUL and no lone surrogates, wherever they stand."""
+    if isinstance(value, dict):
+        for inner in (*value, *value.values()):
+            _require_storable(inner, pointer)
+    elif isinstance(value, list):
+        for inner in value:
+            _require_storable(inner, pointer)
+    elif isinstance(value, str) and _UNSTORABLE.search(value):
+        raise _refusal(pointer, "text", "NUL and lone surrogates cannot be stored.")
 
 
 def _check_keywords(node: dict[str, Any], pointer: str) -> None:

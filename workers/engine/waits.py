@@ -4,6 +4,7 @@ The hooks here run outside the journal's units, also on every replay: they depen
 the agent's version, and rows that do not change once they have a result.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
@@ -31,10 +32,13 @@ from apps.tools.definitions import BoundTool, ToolCall
 from apps.tools.definitions import ToolDefinition as Definition
 from apps.tools.exceptions import ToolFailed, ToolInputInvalid, ToolUnavailable
 from apps.tools.registry import Registry, registry
+from apps.tools.schemas import check_schema
 from apps.tools.services.calling import check_arguments
 from workers.engine.session import Session
 from workers.engine.stops import Suspended
 from workers.engine.units import call_key
+
+logger = logging.getLogger(__name__)
 
 ARGUMENTS: Final = "arguments"
 
@@ -62,11 +66,18 @@ class Guard:
             config=self.bound.config,
         )
         try:
-            wanted: Deferral = self.definition.run(call, **check_arguments(self.definition, arguments))
+            wanted = self.definition.run(call, **check_arguments(self.definition, arguments))
+            if isinstance(wanted, Question) and wanted.answer_schema is not None:
+                check_schema(dict(wanted.answer_schema))
         except ToolFailed:
             raise
         except CefError as error:
             raise ToolInputInvalid(error.message, errors=error.errors) from error
+        except Exception as error:  # a tool is foreign code: the run must go on whatever it raises
+            logger.exception("The tool %s failed.", self.definition.label)
+            raise ToolFailed(f"{self.definition.name} failed with {type(error).__name__}.") from error
+        if not isinstance(wanted, Deferral):
+            raise ToolFailed(f"{self.definition.name} names nothing that a run can wait for.")
         return wanted
 
 

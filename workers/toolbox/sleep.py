@@ -22,4 +22,7 @@ def sleep(
     """Do nothing for a number of seconds or until a moment. Give one of the two."""
     if (seconds is None) == (until is None):
         raise ToolInputInvalid("Give either seconds or until.")
-    return Timer(seconds=seconds, until=None if until is None else until.astimezone(UTC))
+    try:
+        return Timer(seconds=seconds, until=None if until is None else until.astimezone(UTC))
+    except OverflowError:
+        raise ToolInputInvalid("This moment is beyond the calendar.") from None

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from apps.runs.models import Thread
 from apps.tools.declaration import DidNotHappen, Effect, Happened, ToolCall, ToolFailed, Unknown, tool
+from apps.tools.deferral import Question
 
 calls: Counter[str] = Counter()
 keys: list[str] = []
@@ -225,3 +226,15 @@ def ship_late(call: ToolCall) -> str:
     calls["ship_late"] += 1
     gate.wait(20)
     return "shipped"
+
+
+@tool(version="1.0.0", effect=Effect.READ_ONLY, defers=True)
+def ask_oddly(call: ToolCall, how: str) -> Any:
+    """Wait for something that nobody can keep, for nothing, or fail."""
+    if how == "nul":
+        return Question(prompt="Which?", answer_schema={"enum": ["a\x00"]})
+    if how == "schema":
+        return Question(prompt="Which?", answer_schema={"type": "number or so"})
+    if how == "nothing":
+        return None
+    raise KeyError("password=hunter2")

@@ -44,6 +44,25 @@ def test_an_answer_keeps_the_schema(support, alice, bob, host):
     assert canonical.load(output(ended(run)).encode()) == {"size": "S"}
 
 
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("nul", "NUL and lone surrogates cannot be stored"),
+        ("schema", "Not an accepted JSON Schema"),
+        ("nothing", "ask_oddly names nothing that a run can wait for."),
+        ("raises", "ask_oddly failed with KeyError."),
+    ],
+)
+def test_a_tool_that_cannot_say_what_it_waits_for(how, told, support, alice, host):
+    """The model hears of it; neither the run nor its process suffers."""
+    script = [turn(call("ask_oddly", how=how)), {"text": "{last_tool_result}"}]
+    agent_with(support, script, {"name": "ask_oddly"})
+    run = ended(start(alice))
+    assert (run.status, run.crashes, Wait.objects.count()) == ("succeeded", 0, 0)
+    assert told in output(run)
+    assert "hunter2" not in output(run)
+
+
 def test_who_asked_for_the_run_may_answer(support, alice, host):
     run = ask(support, alice)
     say(alice, waiting(run)[0], "answer", answer="L")

@@ -54,6 +54,13 @@ def test_neither_or_both(support, alice, host):
     assert "either seconds or until" in output(run)
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00"])
+def test_beyond_the_calendar(moment, support, alice, host):
+    run = ended(sleep(support, alice, until=moment))
+    assert (run.status, Wait.objects.count()) == ("succeeded", 0)
+    assert "beyond the calendar" in output(run)
+
+
 def test_two_sweepers_at_once(support, alice, hosts):
     first = hosts.start()
     [wait] = waiting(run := sleep(support, alice, seconds=3600))

@@ -48,6 +48,8 @@ def test_it_works() -> None:
         ({"description": "x" * 65_536}, "/s", "size"),
         ({"default": float("nan")}, "/s", "json"),
         (nested(100_000), "/s", "json"),
+        ({"const": "a\x00"}, "/s", "text"),
+        ({"properties": {"\ud800": {}}}, "/s", "text"),
     ],
 )
 def test_what_is_not_accepted_is_refused_with_its_place(schema: Any, pointer: str, code: str) -> None:
