@@ -23,7 +23,7 @@ from apps.runs.statements import CLAIM
 from tests.integration.runs.crowds import analyze, copy_run
 from tests.integration.runs.world import finish, make_agent, make_worker, set_up_run, together
 from workers.engine.claim import Turns
-from workers.engine.database import connection_parameters, new_pool
+from workers.engine.database import connection_parameters, fetch_one, new_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -195,14 +195,18 @@ def test_the_claim_is_as_quick_behind_thousands_that_were_claimed(support):
     assert median_ms(100) < 3 * first + 1
 
 
-def test_the_claim_is_prepared_with_one_plan_for_all(support):
+def test_the_engines_pool_prepares_the_claim_with_one_plan_for_all(support):
     crowd(support, 50)
     analyze()
     worker = make_worker()
-    with engine() as link:
-        for _ in range(40):
-            link.execute(CLAIM, {"worker": worker, "after": UUID(int=0)})
-        (found,) = link.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements").fetchall()
+
+    async def plans() -> Any:
+        async with new_pool(1) as pool:
+            for _ in range(40):
+                await Turns().claim_next(pool, worker)
+            return await fetch_one(pool, "SELECT generic_plans, custom_plans FROM pg_prepared_statements", {})
+
+    found = asyncio.run(plans())
     assert found["custom_plans"] <= 5
     assert found["generic_plans"] >= 25
 
