@@ -60,11 +60,11 @@ def stop_idle(
         with transaction.atomic():
             seq = apply_move(move)
             close_waits(run.id)
+            _cancel_children(run, origin)
     except IllegalTransition:
         return False
     _tell(run.id, seq)
     transaction.on_commit(lambda: tell_parent(run.id), robust=True)
-    _cancel_children(run, origin)
     return True
 
 
@@ -72,18 +72,22 @@ def ask_worker(run: Run, *, origin: Origin = NOBODY, reason: StopReason = StopRe
     """Ask the worker of a running run to stop it; False when nobody works on it or it was asked before."""
     kept = "" if reason == StopReason.CANCELLED_BY else reason.value
     row: dict[str, Any] = {"run": run.id, "reason": kept, "data": canonical.dump(_by(origin, reason))}
-    with connection.cursor() as cursor:
-        cursor.execute(REQUEST_CANCEL, row)
-        found = cursor.fetchone()
-    if found is not None:
-        _tell(run.id, int(found[0]))
-        _cancel_children(run, origin)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(REQUEST_CANCEL, row)
+            found = cursor.fetchone()
+        if found is not None:
+            _tell(run.id, int(found[0]))
+            _cancel_children(run, origin)
     return found is not None
 
 
 def _cancel_children(run: Run, origin: Origin) -> None:
-    """From the top down: a run that was asked to stop, or has stopped, starts no more of them."""
-    children = Run.objects.filter(parent_id=run.id, status__in=sorted(ACTIVE))
+    """From the top down: a run that was asked to stop, or has stopped, starts no more of them.
+
+    In the transaction that stops the parent: a process that dies in between must not leave them to themselves.
+    """
+    children = Run.objects.filter(parent_id=run.id, status__in=sorted(ACTIVE)).order_by("id")
     for child_id in children.values_list("id", flat=True):
         with suppress(RunFinished, RunNotFound):
             cancel_run(run.workspace_id, child_id, origin=origin)

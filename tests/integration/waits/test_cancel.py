@@ -1,8 +1,10 @@
 """Cancelling a run cancels what it waits for."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import OperationalError, connection, transaction
 
 from apps.runs.exceptions import WaitNotOpen
 from apps.runs.models import Run, Wait
@@ -73,6 +75,32 @@ def test_a_queued_child(support, alice, hosts):
     cancel_run(support.id, run.id)
     child.refresh_from_db()
     assert child.status == "cancelled"
+
+
+def test_all_of_the_family_or_none(support, alice, hosts):
+    """What ends the canceller halfway leaves no child without its parent; here it cannot get at the child."""
+    host = hosts.start()
+    make_agent(support, [{"hang": True}], slug="leaf")
+    agent_with(support, [turn(call("run_agent", agent="leaf", task="x")), {"text": "never"}], {"name": "run_agent"})
+    run = start(alice)
+    waiting(run)
+    hosts.stop(host)
+    child = Run.objects.get(parent=run, status="queued")
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Run.objects.select_for_update(no_key=True).get(id=child.id)
+        refused = pool.submit(_cancel_impatiently, run)
+        assert isinstance(refused.exception(), OperationalError)
+    assert set(Run.objects.values_list("status", flat=True)) == {"waiting", "queued"}
+    assert Wait.objects.get().state == "open"
+
+
+def _cancel_impatiently(run: Run) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '200ms'")
+        cancel_run(run.workspace_id, run.id)
+    finally:
+        connection.close()
 
 
 def test_a_cancel_that_meets_the_suspension(support, alice, hosts):
