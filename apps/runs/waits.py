@@ -5,9 +5,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
-from apps.accounts.permissions import Role
+from apps.accounts.models import Membership
+from apps.accounts.permissions import Permission, Role, roles_with
 from apps.accounts.principals import Principal
 from apps.core import canonical
 from apps.runs.exceptions import WaitNotFound
@@ -52,7 +53,20 @@ def decidable_by(principal: Principal) -> Q:
     mine = Q(assignee_id=None)
     if principal.kind == "user":
         mine |= Q(assignee_id=principal.id)
+    if not Role.ADMIN.outranks(principal.role):
+        mine |= ~Exists(_deciders().filter(workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id")))
     return Q(kind__in=DECIDABLE, role__in=["", *roles]) & mine & ~own
+
+
+def has_assignee(wait: Wait) -> bool:
+    """Whether one member was asked who can still decide. One who has left, or may not any more, blocks nobody."""
+    if wait.assignee_id is None:
+        return False
+    return _deciders().filter(workspace_id=wait.workspace_id, user_id=wait.assignee_id).exists()
+
+
+def _deciders() -> QuerySet[Membership]:
+    return Membership.objects.filter(role__in=sorted(roles_with(Permission.WAITS_DECIDE)), user__is_active=True)
 
 
 def get_wait(workspace_id: UUID, wait_id: UUID) -> Wait:

@@ -23,7 +23,7 @@ from apps.runs.services.waits_settling import lock_wait, settle, tell
 from apps.runs.states import EventType, Verdict, WaitKind, WaitState
 from apps.runs.text import storable
 from apps.runs.waiting import LARGEST_RESULT, Ending, Result, call_digest, denied, failed, returned
-from apps.runs.waits import edited_arguments
+from apps.runs.waits import edited_arguments, has_assignee
 from apps.tools.schemas import compile_validator, faults
 
 VERDICTS: Final = {
@@ -66,12 +66,18 @@ def require_decider(principal: Principal, wait: Wait, verdict: Verdict) -> None:
     if not principal.can(Permission.WAITS_DECIDE):
         raise NotYoursToDecide
     if wait.assignee_id is not None and (principal.kind, principal.id) != ("user", wait.assignee_id):
-        raise NotYoursToDecide("Another member was asked.")
+        _require_stand_in(principal, wait)
     if wait.role and Role(wait.role).outranks(principal.role):
         raise NotYoursToDecide(f"This needs the role {wait.role} or a higher one.")
     asked_for_it = (wait.run.created_by_kind, wait.run.created_by_id) == (principal.kind, principal.id)
     if verdict == Verdict.APPROVE and asked_for_it:
         raise NotYoursToDecide("Who asked for a run cannot approve its calls.", code="requester_cannot_approve")
+
+
+def _require_stand_in(principal: Principal, wait: Wait) -> None:
+    """Administrators decide for an assignee who has left or may not decide any more."""
+    if has_assignee(wait) or Role.ADMIN.outranks(principal.role):
+        raise NotYoursToDecide("Another member was asked.")
 
 
 def _require_open(wait: Wait, word: Word) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from apps.accounts.models import User
+from apps.accounts.permissions import Role
 from apps.core import canonical
 from apps.runs.exceptions import (
     AlreadyDecided,
@@ -13,10 +15,11 @@ from apps.runs.exceptions import (
 )
 from apps.runs.models import Decision, Effect, Run, Wait
 from apps.runs.waiting import call_digest
+from apps.runs.waits import WaitFilter, waits_for
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, output, steps
 from tests.integration.runs.world import history, together
-from tests.integration.waits.world import agent_with, call, result_of, say, start, turn, waiting
+from tests.integration.waits.world import agent_with, call, member, result_of, say, start, turn, waiting
 from tests.waiting import eventually
 
 PAY = {"name": "pay", "approval": {"when": "always"}}
@@ -174,6 +177,24 @@ class TestWhoMayDecide:
         support.memberships.filter(user_id=bob.id).delete()
         [wait] = waiting(start(alice))
         assert (wait.assignee_id, wait.role) == (None, "admin")
+
+    @pytest.mark.parametrize("change", ["left", "viewer", "inactive"])
+    def test_administrators_once_the_assignee_cannot_any_more(self, change, support, alice, bob, carol, host):
+        dave = member(support, "dave", Role.OPERATOR)
+        agent_with(support, SCRIPT, {"name": "pay", "approval": {"assignee": "bob@example.org"}})
+        [wait] = waiting(run := start(alice))
+        assert not waits_for(carol, WaitFilter()).exists()
+        if change == "left":
+            support.memberships.filter(user_id=bob.id).delete()
+        elif change == "viewer":
+            support.memberships.filter(user_id=bob.id).update(role="viewer")
+        else:
+            User.objects.filter(id=bob.id).update(is_active=False)
+        with pytest.raises(NotYoursToDecide):
+            say(dave, wait, "approve")
+        assert (waits_for(dave, WaitFilter()).count(), waits_for(carol, WaitFilter()).count()) == (0, 1)
+        say(carol, wait, "approve")
+        assert (ended(run).status, toolbox.calls) == ("succeeded", {"pay 700": 1})
 
     def test_not_another_workspace(self, support, alice, charlie, host):
         agent_with(support, SCRIPT, PAY)
