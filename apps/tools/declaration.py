@@ -13,7 +13,7 @@ The docstring is what the model reads; schemas come from the annotations.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, Unpack
 
 from apps.tools.definitions import NO_CONFIG, EffectLedger, MountRef, ToolCall, ToolDefinition
@@ -39,12 +39,13 @@ __all__ = [
 
 
 class Options(TypedDict, total=False):
-    """What few tools need: JSON Schemas written by hand, and a check of calls that left no result."""
+    """What few tools need: schemas written by hand, a check of calls that left no result, an effect that depends."""
 
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
     config_schema: dict[str, Any]
     check: Callable[..., Any]
+    effect_of: Callable[[Mapping[str, Any]], Effect]
 
 
 def tool(
@@ -59,9 +60,11 @@ def tool(
     """Make the decorated function a tool, under its own name unless another is given.
 
     With an `input_schema` the function gets the JSON arguments as they are; with an `output_schema` its result must
-    already be JSON. `config_schema` says what an agent's binding may configure. A tool that `defers` returns what its
-    run is to wait for (see `apps.tools.deferral`). A `check` takes what the function takes and returns a Finding about
-    a call that left no result. Raises InvalidToolDefinition or InvalidSchema.
+    already be JSON. `config_schema` says what an agent's binding may configure, and `effect_of` what the effect is
+    under such a configuration. A tool that `defers` returns what its run is to wait for (see `apps.tools.deferral`).
+    A `check` takes what the function takes and returns a Finding about a call that left no result.
+
+    Raises InvalidToolDefinition or InvalidSchema.
     """
 
     def declare(function: Callable[..., Any]) -> ToolDefinition:
@@ -81,6 +84,7 @@ def tool(
             returns=result[0] if result else None,
             defers=defers,
             check=options.get("check"),
+            effect_of=options.get("effect_of"),
         )
 
     return declare

@@ -101,6 +101,7 @@ class ToolDefinition:
     returns: TypeAdapter[Any] | None = None
     defers: bool = False
     check: Callable[..., Any] | None = None
+    effect_of: Callable[[Mapping[str, Any]], Effect] | None = None
 
     def __post_init__(self) -> None:
         """Raises InvalidToolDefinition or InvalidSchema."""
@@ -134,6 +135,10 @@ class ToolDefinition:
                 "effect": self.effect.value,
             }
         )
+
+    def effect_under(self, config: Mapping[str, Any]) -> Effect:
+        """The effect of a call by an agent whose binding is configured so."""
+        return self.effect if self.effect_of is None else self.effect_of(config)
 
     @cached_property
     def is_async(self) -> bool:

@@ -48,9 +48,15 @@ def build_toolset(bindings: Sequence[BoundTool], source: Registry | None = None)
     return FunctionToolset([_tool(bound, found) for bound in ordered], id=TOOLSET_ID, max_retries=MAX_RETRIES)
 
 
-def effects(bindings: Sequence[BoundTool]) -> Mapping[str, Effect]:
-    """The declared effect of each tool by its name."""
-    return {bound.name: bound.effect for bound in bindings}
+def effects(bindings: Sequence[BoundTool], source: Registry | None = None) -> Mapping[str, Effect]:
+    """The effect of each tool by its name, as it was declared and as it is bound."""
+    found = source or registry()
+    return {bound.name: _effect(bound, found) for bound in bindings}
+
+
+def _effect(bound: BoundTool, source: Registry) -> Effect:
+    definition = _definition(bound, source)
+    return definition.effect_under(bound.config) if isinstance(definition, ToolDefinition) else bound.effect
 
 
 def build_check(bindings: Sequence[BoundTool], source: Registry | None = None) -> Check:

@@ -4,6 +4,7 @@ from workers.toolbox.ask import ask
 from workers.toolbox.calculator import calculator
 from workers.toolbox.current_time import current_time
 from workers.toolbox.http_get import http_get
+from workers.toolbox.http_request import http_request
 from workers.toolbox.note import note
 from workers.toolbox.open_reference import open_reference
 from workers.toolbox.run_agent import run_agent
@@ -16,6 +17,7 @@ __all__ = [
     "calculator",
     "current_time",
     "http_get",
+    "http_request",
     "note",
     "open_reference",
     "run_agent",

@@ -7,20 +7,20 @@ followed by hand, each hop through the same guard. Environment proxies and cooki
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from ssl import SSLContext
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
-from apps.core.addresses import IPAddress, is_public, resolve
+from apps.core.addresses import IPAddress, is_internal, is_public, resolve
 from apps.core.exceptions import InvalidInput
 from apps.tools.exceptions import ToolFailed
 
-HEADERS: Final = {"User-Agent": "cef-http-get/1.0", "Accept": "text/*, */*;q=0.5", "Accept-Encoding": "gzip"}
+HEADERS: Final = {"User-Agent": "cef-http/1.0", "Accept": "text/*, */*;q=0.5", "Accept-Encoding": "gzip"}
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -46,12 +46,22 @@ class FetchFailed(ToolFailed):
     code = "fetch_failed"
 
 
+class AnswerLost(ToolFailed):
+    """The request was sent, and no answer came: it may have had its effect."""
+
+    code = "answer_lost"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressPolicy:
-    """What may be fetched. An empty `hosts` allows every public host. Times in seconds, sizes in decompressed bytes."""
+    """What may be fetched. An empty `hosts` allows every public host. Times in seconds, sizes in decompressed bytes.
+
+    `private` names hosts of the operator's own network, each with or without a port, that may be reached as well.
+    """
 
     ports: frozenset[int] = frozenset(_DEFAULT_PORTS.values())
     hosts: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
     content_types: tuple[str, ...] = ("text/", "application/json", "application/xml", "+json", "+xml")
     max_bytes: int = 2 * 1024 * 1024
     max_redirects: int = 5
@@ -60,6 +70,10 @@ class EgressPolicy:
     permits: Callable[[IPAddress], bool] = is_public
     resolve: Callable[[str], list[IPAddress]] = resolve
     tls: Callable[[], SSLContext] = public_tls
+
+    def is_private(self, host: str, port: int) -> bool:
+        """Whether the operator lets tools reach this host of the own network at this port."""
+        return f"{host}:{port}" in self.private or (host in self.private and port in self.ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,17 @@ class Fetched:
     content_type: str
     charset: str | None
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a request that changes something, and whether its body was cut."""
+
+    status: int
+    content_type: str
+    body: bytes
+    truncated: bool
+    retry_after_s: float | None = None
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -87,7 +112,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request to a checked address. Raises EgressDenied or FetchFailed."""
         host = check_url(request.url, self._policy)
-        address = await checked_address(host, self._policy)
+        address = await checked_address(host, _port(request.url), self._policy)
         pinned = httpx.Request(
             method=request.method,
             url=request.url.copy_with(host=str(address)),
@@ -110,22 +135,72 @@ def check_url(url: httpx.URL, policy: EgressPolicy) -> str:
     host = url.raw_host.decode("ascii")
     if not host:
         raise EgressDenied("The address names no host.")
-    if (_DEFAULT_PORTS[url.scheme] if url.port is None else url.port) not in policy.ports:
+    name = host.lower().rstrip(".")
+    if _port(url) not in policy.ports and not policy.is_private(name, _port(url)):
         raise EgressDenied(f"Port {url.port} is not open to tools.")
-    if policy.hosts and host.lower().rstrip(".") not in policy.hosts:
+    if policy.hosts and name not in policy.hosts:
         raise EgressDenied(f"The host {host} is not among those this agent may fetch from.")
     return host
 
 
-async def checked_address(host: str, policy: EgressPolicy) -> IPAddress:
+async def checked_address(host: str, port: int, policy: EgressPolicy) -> IPAddress:
     """The first address of the host, if the policy permits all of them. Raises EgressDenied."""
+    private = policy.is_private(host.lower().rstrip("."), port)
     try:
         addresses = await asyncio.get_running_loop().run_in_executor(_lookups, policy.resolve, host)
     except InvalidInput as error:
         raise FetchFailed(error.message, code=error.code, retryable=True) from None
-    if not addresses or not all(policy.permits(address) for address in addresses):
+    if not addresses or not all(policy.permits(address) or (private and is_internal(address)) for address in addresses):
         raise EgressDenied(f"The host {host} is not on the public internet.")
     return addresses[0]
+
+
+async def send(request: httpx.Request, policy: EgressPolicy) -> Answered:
+    """The answer to a request that may change something; redirects are not followed, long bodies are cut.
+
+    Raises EgressDenied or FetchFailed when nothing was sent, and AnswerLost, whose outcome is unknown, afterwards.
+    """
+    watch = _SendWatch()
+    timeout = httpx.Timeout(policy.total_s, connect=policy.connect_s).as_dict()
+    request.headers.update({"User-Agent": HEADERS["User-Agent"], "Accept-Encoding": "identity"})
+    request.extensions = request.extensions | {"timeout": timeout, "trace": watch}
+    try:
+        async with asyncio.timeout(policy.total_s), GuardedTransport(policy) as transport:
+            return await _answered(await transport.handle_async_request(request), policy)
+    except (TimeoutError, httpx.HTTPError) as error:
+        reason = type(error).__name__
+        if watch.sent:
+            raise AnswerLost(f"The request was sent and no answer came: {reason}.", outcome_unknown=True) from error
+        raise FetchFailed(f"The server could not be reached: {reason}.", retryable=True) from error
+
+
+class _SendWatch:
+    """Hears from the connection when the first byte of a request is about to leave."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    async def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
+        self.sent |= event.endswith("send_request_headers.started")
+
+
+async def _answered(response: httpx.Response, policy: EgressPolicy) -> Answered:
+    """What came, as far as it came: the answer is there, whatever happens to the rest of its body."""
+    body, cut = bytearray(), False
+    try:
+        async for part in response.aiter_raw():
+            body += part
+            if len(body) > policy.max_bytes:
+                cut = True
+                break
+    except httpx.HTTPError:
+        cut = True
+    finally:
+        await response.aclose()
+    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    retry_after = response.headers.get("retry-after", "")
+    seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+    return Answered(response.status_code, content_type, bytes(body[: policy.max_bytes]), cut, seconds)
 
 
 async def fetch(url: str, policy: EgressPolicy) -> Fetched:
@@ -182,6 +257,10 @@ def _inflated(inflate: "zlib._Decompress", raw: bytes, limit: int) -> bytes:
         return inflate.decompress(raw, limit)
     except zlib.error as error:
         raise FetchFailed("The compressed response is damaged.", code="content_encoding_denied") from error
+
+
+def _port(url: httpx.URL) -> int:
+    return _DEFAULT_PORTS[url.scheme] if url.port is None else url.port
 
 
 def _join(base: httpx.URL, url: str) -> httpx.URL:

@@ -64,8 +64,11 @@ async def http_get(
 @cache
 def policy(hosts: tuple[str, ...]) -> EgressPolicy:
     """The deployment's policy, narrowed to an agent's hosts."""
-    names = frozenset(host.lower().rstrip(".") for host in hosts)
-    return EgressPolicy(ports=frozenset(settings.CEF_EGRESS_PORTS), hosts=names)
+    return EgressPolicy(
+        ports=frozenset(settings.CEF_EGRESS_PORTS),
+        hosts=frozenset(host.lower().rstrip(".") for host in hosts),
+        private=frozenset(host.lower().rstrip(".") for host in settings.CEF_EGRESS_PRIVATE_HOSTS),
+    )
 
 
 def _readable(fetched: Fetched) -> tuple[str, str]:

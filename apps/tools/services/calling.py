@@ -54,7 +54,7 @@ async def call_tool(
         async with asyncio.timeout(seconds) as limit:
             value = await execute(definition, definition.run, call, prepared)
     except TimeoutError as error:
-        raise _timeout(definition, seconds) if limit.expired() else _failure(definition, error) from error
+        raise _timeout(definition, call, seconds) if limit.expired() else _failure(definition, call, error) from error
     except ToolFailed:
         raise
     except InvalidInput as error:
@@ -63,7 +63,7 @@ async def call_tool(
         raise ToolFailed(error.message, code=error.code, retryable=remedy_of(error) is Remedy.TRANSIENT) from error
     # A tool is foreign code: the run must go on whatever it raises. SystemExit would end the loop with all its runs.
     except (Exception, SystemExit) as error:
-        raise _failure(definition, error) from error
+        raise _failure(definition, call, error) from error
     return await checked(definition, value)
 
 
@@ -103,7 +103,7 @@ async def execute(
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
         # The thread goes on. Its result is stored from another one, for a callback may run on the event loop.
-        if function is definition.run and definition.effect == Effect.UNSAFE:
+        if function is definition.run and definition.effect_under(call.config) == Effect.UNSAFE:
             keep = partial(_keep_late, definition, call)
             future.add_done_callback(lambda done: _submit(partial(_closing, partial(keep, done))))
         raise
@@ -163,14 +163,14 @@ def _check_result(definition: ToolDefinition, encoded: bytes) -> Any:
     return value
 
 
-def _timeout(definition: ToolDefinition, seconds: float) -> ToolTimeout:
-    unsafe = definition.effect == Effect.UNSAFE
+def _timeout(definition: ToolDefinition, call: ToolCall, seconds: float) -> ToolTimeout:
+    unsafe = definition.effect_under(call.config) == Effect.UNSAFE
     message = f"{definition.name} gave no result within {seconds:g} seconds."
     return ToolTimeout(message, retryable=not unsafe, outcome_unknown=unsafe)
 
 
-def _failure(definition: ToolDefinition, error: BaseException) -> ToolFailed:
+def _failure(definition: ToolDefinition, call: ToolCall, error: BaseException) -> ToolFailed:
     """What the model may know of an unforeseen exception: its kind. Its words may hold secrets and go to the log."""
     logger.error("The tool %s failed.", definition.label, exc_info=error)
-    unsafe = definition.effect == Effect.UNSAFE
+    unsafe = definition.effect_under(call.config) == Effect.UNSAFE
     return ToolFailed(f"{definition.name} failed with {type(error).__name__}.", outcome_unknown=unsafe)

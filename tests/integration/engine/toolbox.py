@@ -238,3 +238,24 @@ def ask_oddly(call: ToolCall, how: str) -> Any:
     if how == "nothing":
         return None
     raise KeyError("password=hunter2")
+
+
+FORM_CONFIG = {
+    "type": "object",
+    "properties": {"idempotent": {"type": "boolean"}},
+    "additionalProperties": False,
+}
+
+
+@tool(
+    version="1.0.0",
+    config_schema=FORM_CONFIG,
+    effect_of=lambda config: Effect.IDEMPOTENT if config.get("idempotent") else Effect.UNSAFE,
+)
+def send_form(call: ToolCall) -> str:
+    """Send a form to a service that may know repeats."""
+    calls["send_form"] += 1
+    keys.append(call.idempotency_key)
+    if calls["send_form"] == 1:
+        gate.wait(20)
+    return "sent"

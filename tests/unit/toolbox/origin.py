@@ -27,11 +27,15 @@ class Answer:
 
 @dataclass
 class Origin:
-    """A running server: its port, what it answers, and the path and headers of each request it got."""
+    """A running server: its port, what it answers, and the path and headers of each request it got.
+
+    `bodies` holds method and body of those that had one. A list of answers is played one after the other.
+    """
 
     port: int
-    answers: dict[str, Answer]
+    answers: Mapping[str, Answer | list[Answer | None]]
     seen: list[tuple[str, dict[str, str]]]
+    bodies: list[tuple[str, bytes]]
 
     @property
     def paths(self) -> list[str]:
@@ -39,20 +43,33 @@ class Origin:
 
 
 @contextmanager
-def origin(answers: dict[str, Answer], certificate: Path | None = None) -> Iterator[Origin]:
-    """Serve until the block ends; with a certificate, over TLS."""
+def origin(answers: Mapping[str, Answer | list[Answer | None]], certificate: Path | None = None) -> Iterator[Origin]:
+    """Serve until the block ends; with a certificate, over TLS. An answer of None is a connection that breaks."""
     seen: list[tuple[str, dict[str, str]]] = []
+    bodies: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def _take(self) -> Answer | None:
             seen.append((self.path, dict(self.headers)))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.command != "GET":
+                bodies.append((self.command, body))
             answer = answers[self.path]
+            return answer.pop(0) if isinstance(answer, list) else answer
+
+        def _respond(self) -> None:
+            answer = self._take()
+            if answer is None:
+                self.close_connection = True
+                return
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815  # http.server's names
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -65,7 +82,7 @@ def origin(answers: dict[str, Answer], certificate: Path | None = None) -> Itera
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield Origin(server.server_address[1], answers, seen)
+        yield Origin(server.server_address[1], answers, seen, bodies)
     finally:
         server.shutdown()
         server.server_close()
