@@ -51,7 +51,7 @@ def descendants_accounts(parent: Run) -> list[UUID]:
         defaults={
             "workspace_id": parent.workspace_id,
             "token_limit": limits.tokens,
-            "usd_limit": None if limits.usd is None else Decimal(str(limits.usd)),
+            "usd_limit": _usd_of(limits),
             "tokens_spent": parent.input_tokens + parent.output_tokens,
             "usd_spent": parent.cost_usd,
         },
@@ -61,6 +61,15 @@ def descendants_accounts(parent: Run) -> list[UUID]:
         parent.account_ids.append(own.id)
         parent.save(update_fields=["account_ids"])
     return list(parent.account_ids)
+
+
+def limit_account(run_id: UUID, limits: Limits) -> None:
+    """Set the ceilings of the account that a run shares with its children, if it has one, to those of its limits."""
+    Account.objects.filter(subject_id=run_id, month=None).update(token_limit=limits.tokens, usd_limit=_usd_of(limits))
+
+
+def _usd_of(limits: Limits) -> Decimal | None:
+    return None if limits.usd is None else Decimal(str(limits.usd))
 
 
 def _open_month(workspace_id: UUID) -> None:

@@ -10,7 +10,8 @@ from apps.runs.limits import Limits
 from apps.runs.live import announce_event
 from apps.runs.models import Run
 from apps.runs.selectors import get_run
-from apps.runs.services.checks import require_limits
+from apps.runs.services.budgets import limit_account
+from apps.runs.services.checks import require_limits, require_payloads
 from apps.runs.services.multitask import lock_thread
 from apps.runs.states import ACTIVE, EventType, RunStatus
 from apps.runs.transitions import Move, apply_move
@@ -19,8 +20,8 @@ from apps.runs.transitions import Move, apply_move
 def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None) -> Run:
     """The run, queued again; recorded steps are reused. `limits` replace the run's, say after `budget_exceeded`.
 
-    Raises RunNotFound, RunNotResumable when it has not failed, ThreadBusy when its thread went on meanwhile, and
-    InvalidRunInput for limits that are none.
+    Raises RunNotFound, RunNotResumable when it has not failed, PayloadsRemoved when retention was there before,
+    ThreadBusy when its thread went on meanwhile, and InvalidRunInput for limits that are none.
     """
     if limits is not None:
         require_limits(limits)
@@ -31,9 +32,11 @@ def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None
             if run.thread_id is not None:
                 lock_thread(workspace_id, run.thread_id)
             seq = apply_move(move)
+            require_payloads(run)
             _require_idle_thread(run)
             if limits is not None:
                 Run.objects.filter(id=run.id).update(limits=limits.stored())
+                limit_account(run.id, limits)
     except IllegalTransition:
         raise RunNotResumable(f"The run is {run.status}; only a failed run can be resumed.") from None
     except IntegrityError as error:

@@ -9,7 +9,7 @@ from apps.accounts.models import Workspace
 from apps.core.exceptions import InvalidInput
 from apps.runs.limits import Limits
 from apps.runs.models import Account, Budget, Reservation, Run
-from apps.runs.services import RunRequest, create_run
+from apps.runs.services import RunRequest, create_run, resume_run
 from apps.runs.services.budgets import descendants_accounts, remove_budget, set_budget
 from apps.runs.spending import budget_json
 from tests.integration.engine.following import ended, outcome
@@ -133,6 +133,20 @@ def test_a_tree_never_spends_more_than_its_root_may(support, hosts):
     spent = Account.objects.get(id=accounts[0]).tokens_spent
     assert spent == 52 * (1 + outcomes.count("succeeded"))
     assert 200 < spent <= 500
+
+
+def test_limits_of_a_resumed_run_are_those_of_its_tree(support, hosts):
+    """The account that its children opened does not keep it at the ceiling that it was resumed to pass."""
+    first = hosts.start()
+    docs(support, [{"tool_calls": [{"name": "calculator", "args": {"expression": "1"}}]}, ANSWER], tools=CALCULATOR)
+    parent = submit(support, limits=Limits(tokens=60))
+    assert outcome(parent)[:2] == ("failed", "budget_exceeded")
+    hosts.stop(first)
+    [tree] = descendants_accounts(parent)
+    resume_run(support.id, parent.id, limits=Limits(tokens=1_000))
+    assert Account.objects.values_list("token_limit", "usd_limit").get(id=tree) == (1_000, None)
+    hosts.start()
+    assert ended(parent).status == "succeeded"
 
 
 @pytest.mark.parametrize("limits", [{}, {"token_limit": 0}, {"usd_limit": Decimal(-1)}])
