@@ -19,6 +19,7 @@ from apps.runs.exceptions import (
     WaitNotOpen,
 )
 from apps.runs.models import Decision, Wait
+from apps.runs.services.waits_due import settle_if_due
 from apps.runs.services.waits_settling import lock_wait, settle, tell
 from apps.runs.states import EventType, Verdict, WaitKind, WaitState
 from apps.runs.text import storable
@@ -46,10 +47,12 @@ class Word:
 def decide_wait(principal: Principal, wait_id: UUID, word: Word) -> Wait:
     """The wait after this word: ended, or still open when more people must approve.
 
-    Locks the run's row. Raises WaitNotFound, WaitNotOpen, NotYoursToDecide (wrong role, not the assignee, or who asked
+    When the wait's time is over its policy comes first, whether or not somebody has swept. Locks the run's row. Raises
+    WaitNotFound, WaitNotOpen, NotYoursToDecide (wrong role, not the assignee, or who asked
     for the run would approve), DigestMismatch when the call is not the one that was shown, AlreadyDecided for a second
     word of the same person on the same arguments, and InvalidDecision for arguments or an answer against the schema.
     """
+    settle_if_due(wait_id)
     with transaction.atomic():
         wait = lock_wait(wait_id, workspace_id=principal.workspace_id)
         _require_open(wait, word)

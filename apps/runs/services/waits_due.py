@@ -37,6 +37,12 @@ def settle_due(wait_ids: Iterable[UUID]) -> None:
             logger.exception("A wait could not be settled; it is tried again.", extra={"wait": str(wait_id)})
 
 
+def settle_if_due(wait_id: UUID) -> None:
+    """End this one if its time is over, before somebody says a late word on it."""
+    if Wait.objects.filter(id=wait_id, state=WaitState.OPEN, due_at__lte=Now()).exists():
+        settle_due([wait_id])
+
+
 def _settle_one(wait_id: UUID) -> None:
     try:
         wait = lock_wait(wait_id)

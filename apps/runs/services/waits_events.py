@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.runs.exceptions import EventNotFound, WaitNotOpen
 from apps.runs.models import Wait
 from apps.runs.services.waits_deciding import require_size
+from apps.runs.services.waits_due import settle_if_due
 from apps.runs.services.waits_settling import lock_wait, settle
 from apps.runs.states import WaitState
 from apps.runs.waiting import returned, token_digest
@@ -22,6 +23,7 @@ def resolve_event(token: str, payload: Any) -> Wait:
     wait_id = Wait.objects.filter(token_digest=token_digest(token)).values_list("id", flat=True).first()
     if wait_id is None:
         raise EventNotFound
+    settle_if_due(wait_id)
     with transaction.atomic():
         wait = lock_wait(wait_id)
         reported = returned(payload)

@@ -1,11 +1,16 @@
 """What nobody decided in time."""
 
+from datetime import timedelta
+
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 
-from apps.runs.exceptions import NotYoursToDecide
-from apps.runs.models import Run, Wait
+from apps.runs.exceptions import NotYoursToDecide, WaitNotOpen
+from apps.runs.models import Decision, Run, Wait
 from apps.runs.services.waits_due import settle_due
+from apps.runs.services.waits_events import resolve_event
+from apps.runs.waiting import event_token
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, events, output
 from tests.integration.waits.world import agent_with, call, say, start, turn, waiting
@@ -62,6 +67,42 @@ def test_nobody_decides_after_it_was_escalated_either(support, alice, host):
     wait = Wait.objects.get()
     assert (run.status, wait.state, wait.role, toolbox.calls) == ("succeeded", "expired", "owner", {})
     assert (wait.resolved_at - wait.created_at).total_seconds() >= 2
+
+
+class TestALateWord:
+    """No worker was there to sweep when the time was over."""
+
+    @pytest.fixture
+    def wait(self, support, alice, hosts) -> Wait:
+        first = hosts.start()
+        [wait] = waiting(pay(support, alice, due_seconds=3600))
+        hosts.stop(first)
+        Wait.objects.update(due_at=F("created_at"))
+        return wait
+
+    def test_does_not_count(self, wait, bob):
+        with pytest.raises(WaitNotOpen):
+            say(bob, wait, "approve")
+        assert (Wait.objects.get().state, Decision.objects.count()) == ("expired", 0)
+
+    def test_is_of_those_to_whom_it_was_escalated(self, wait, bob, carol):
+        Wait.objects.update(on_due="escalate", escalate_role="admin", due_at=Now() - timedelta(seconds=1))
+        Wait.objects.update(created_at=Now() - timedelta(seconds=60))
+        with pytest.raises(NotYoursToDecide):
+            say(bob, wait, "approve")
+        assert say(carol, wait, "approve").state == "resolved"
+
+
+def test_an_event_that_is_late(support, alice, hosts):
+    first = hosts.start()
+    script = [turn(call("wait_for_event", name="paid")), {"text": "{last_tool_result}"}]
+    agent_with(support, script, {"name": "wait_for_event", "config": {"due_seconds": 3600}})
+    [wait] = waiting(start(alice))
+    hosts.stop(first)
+    Wait.objects.update(due_at=F("created_at"))
+    with pytest.raises(WaitNotOpen):
+        resolve_event(event_token(wait.id), {"amount": 1})
+    assert Wait.objects.get().state == "expired"
 
 
 def test_an_answer_and_the_end_of_its_time_at_once(support, alice, bob, hosts):
