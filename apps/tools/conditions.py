@@ -77,9 +77,12 @@ def _parsed(expression: str) -> ast.expr:
 
 
 def _names(expression: str) -> Iterator[str]:
+    """The arguments that it speaks of, also as `has("name")`."""
     for node in ast.walk(_parsed(expression)):
         if isinstance(node, ast.Name) and node.id not in _FUNCTIONS:
             yield node.id
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "has":
+            yield from (given.value for given in node.args if isinstance(given, ast.Constant))
 
 
 def _lower(text: str) -> str:

@@ -32,7 +32,7 @@ def test_it_works():
     ],
 )
 def test_what_can_be_said(expression):
-    check_condition(expression, ARGUMENTS)
+    check_condition(expression, ARGUMENTS | {"note": "left out"})
     assert holds(expression, ARGUMENTS)
 
 
@@ -53,6 +53,8 @@ def test_what_can_be_said(expression):
         "amount >",
         "a" * 1001,
         " and ".join(["amount"] * 300),
+        "sum > 100",
+        'has("ammount") and amount > 100',
     ],
 )
 def test_what_is_no_condition(expression):
