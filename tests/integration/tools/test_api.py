@@ -35,12 +35,17 @@ def test_the_built_in_tools_are_listed(client: APIClient) -> None:
     assert {row["is_available"] for row in rows.values()} == {True}
     effects = {name: row["effect"] for name, row in rows.items() if name != "create_ticket"}
     assert effects == {
+        "ask": "read_only",
         "calculator": "read_only",
         "current_time": "read_only",
         "http_get": "read_only",
+        "http_request": "unsafe",
         "note": "idempotent",
         "open_reference": "read_only",
+        "run_agent": "read_only",
         "search_context": "read_only",
+        "sleep": "read_only",
+        "wait_for_event": "read_only",
     }
     assert "input_schema" not in rows["calculator"]
 
