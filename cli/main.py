@@ -13,10 +13,12 @@ from cli.contexts import contexts
 from cli.doctor import doctor
 from cli.effects import effects, resolve
 from cli.errors import ExitCode
+from cli.retention import retention
 from cli.run import run
 from cli.runs import runs
 from cli.schedules import schedules
 from cli.session import Session
+from cli.threads import threads
 from cli.waits import waits
 
 
@@ -48,5 +50,5 @@ def cli(ctx: click.Context, profile: str | None) -> None:
 
 for command in (effects, resolve, submit, cancel_all):
     runs.add_command(command)
-for command in (run, runs, batches, agents, contexts, waits, doctor, budget, caps, schedules):
+for command in (run, runs, threads, batches, agents, contexts, waits, doctor, budget, caps, schedules, retention):
     cli.add_command(command)

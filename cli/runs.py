@@ -86,6 +86,28 @@ def resume(session: Session, run_id: str, as_json: bool) -> None:
         _act(client, run_id, "resume", as_json)
 
 
+@runs.command()
+@run_argument
+@click.option("--from-step", required=True, type=click.IntRange(min=1), help="1, or the number of a model call.")
+@click.option("--agent-version", type=click.IntRange(min=1), help="Another version of the agent.")
+@click.option("text", "--input", help="Another input, as text; only from step 1.")
+@click.option("--detach", is_flag=True, help="Print the new run's id and do not wait for its end.")
+@json_option
+@pass_session
+def rerun(session: Session, /, run_id: str, detach: bool, as_json: bool, **changes: Any) -> None:
+    """Run it again from a model call, with what was recorded before."""
+    named = {"from_step": changes["from_step"], "agent_version": changes["agent_version"], "input": changes["text"]}
+    body = {name: value for name, value in named.items() if value is not None}
+    with session.client() as client:
+        new = client.post(f"/runs/{run_id}/rerun", body)
+        if not detach:
+            watch(client, new["id"], as_json=as_json)
+        elif as_json:
+            print_json(new)
+        else:
+            print_text(new["id"])
+
+
 def _act(client: Client, run_id: str, action: str, as_json: bool) -> None:
     run = client.post(f"/runs/{run_id}/{action}")
     if as_json:

@@ -69,10 +69,22 @@ class InvalidBatch(InvalidInput):
     code = "invalid_batch"
 
 
+class InvalidRerun(InvalidInput):
+    """The run cannot be run again like this."""
+
+    code = "invalid_rerun"
+
+
 class RunNotResumable(Conflict):
     """Only a failed run can be resumed."""
 
     code = "run_not_resumable"
+
+
+class PayloadsRemoved(Conflict):
+    """What the run was given and did is no longer kept."""
+
+    code = "payloads_removed"
 
 
 class RunNotFinished(Conflict):

@@ -50,7 +50,7 @@ SUMMARY: Final = (
 CLOCK_SLACK_MS: Final = 10 * 60 * 1000
 """How far the clock that made a run's id may be from the database's, which says when the run was created."""
 
-DETAIL: Final = ("input", "output", "attachments", "limits", "streaming", "context_versions")
+DETAIL: Final = ("input", "output", "attachments", "limits", "streaming", "context_versions", "payloads_removed_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +143,7 @@ def run_detail(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
         "limits": row["limits"],
         "streaming": row["streaming"],
         "context_versions": row["context_versions"],
+        "payloads_removed_at": row["payloads_removed_at"],
     }
 
 
@@ -187,6 +188,7 @@ def step_json(row: dict[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "tool_call_id": row["tool_call_id"] or None,
         "attempt": row["epoch"],
+        "reused": row["epoch"] == 0,
         "error_code": row["error_code"] or None,
         "started_at": row["started_at"],
         "finished_at": row["finished_at"],

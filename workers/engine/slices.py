@@ -36,7 +36,7 @@ from workers.engine.purse import Purse
 from workers.engine.session import Session, Surroundings, current_session
 from workers.engine.shelf import BuiltAgent, Shelf
 from workers.engine.snapshots import NO_LIMITS, Restart, prepare, run_from
-from workers.engine.stops import CancelSeen, Drained, LeaseLost, StopRun
+from workers.engine.stops import CancelSeen, Drained, LeaseLost, ReplayMismatch, StopRun
 from workers.engine.threads import DatabaseThreads
 from workers.engine.waits_store import WaitRows, move_run
 
@@ -138,6 +138,8 @@ class Slices:
         if run.cancel_requested:
             raise CancelSeen
         built, past = await self._begun(run)
+        if run.spent.steps:
+            _require_same_tools(built)
         session = self._sessions[run.id] = self._session(run, built, past)
         asked = await self._prompt(run), await self._history(run)
         result = await self._result(built.agent, session, *asked, past.restart)
@@ -163,7 +165,7 @@ class Slices:
 
     async def _begun(self, run: ClaimedRun) -> tuple[BuiltAgent, Past]:
         """The agent and what earlier executions of the run left."""
-        if run.epoch == 1:
+        if run.epoch == 1 and not run.spent.steps:  # a rerun has steps before anybody claims it
             return await self._built(run), NO_PAST
         return await asyncio.gather(self._built(run), self._store.past(run.id))
 
@@ -243,6 +245,13 @@ class Slices:
                 await self._hooks.call(announce_run, move.run_id, move.to.value)
         except (TimeoutError, *AWAY) as error:
             logger.warning("Completion hooks are left to the sweeper.", extra={"error": repr(error)})
+
+
+def _require_same_tools(built: BuiltAgent) -> None:
+    """A run that has begun goes on with the code that it began with. Raises ReplayMismatch."""
+    changed = changed_tools(built.bundle.tools)
+    if changed:
+        raise ReplayMismatch(" ".join(changed))
 
 
 async def _said(messages: list[ModelMessage]) -> Packed:

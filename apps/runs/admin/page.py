@@ -120,6 +120,11 @@ def commands(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+def reruns(run: Run) -> list[Run]:
+    """The newest ten runs that reuse steps of this one."""
+    return list(Run.objects.filter(rerun_of_id=run.id).order_by("-id").only("id", "rerun_from")[:10])
+
+
 def step_row(run_id: UUID, n: int) -> Step | None:
     """One step with its payloads."""
     return Step.objects.filter(run_id=run_id, n=n).first()

@@ -152,6 +152,7 @@ class RunViews(RunsAdmin):
             "output": words.shown(run.output),
             "live": page.live_address(run),
             "is_active": page.is_active(run),
+            "reruns": page.reruns(run),
             "may_cancel": may_act and page.may_be_cancelled(run),
             "may_resume": may_act and run.status == RunStatus.FAILED,
         }

@@ -106,6 +106,22 @@ class ResumeSerializer(StrictSerializer):
     limits = LimitsSerializer(required=False, help_text="Replace the run's limits, say after `budget_exceeded`.")
 
 
+class RerunSerializer(StrictSerializer):
+    """Where a rerun begins, and what it does otherwise."""
+
+    from_step = serializers.IntegerField(min_value=1, help_text="1, or the number of a model call.")
+    input = AnyJSONField(required=False, help_text="Only from step 1.")
+    agent_version = serializers.IntegerField(required=False, min_value=1, help_text="Another version of the agent.")
+    limits = LimitsSerializer(required=False)
+
+
+class ForkSerializer(StrictSerializer):
+    """Up to where a conversation is copied."""
+
+    at_run = serializers.UUIDField(required=False, allow_null=True, help_text="The last run that is copied.")
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+
 @extend_schema_serializer(examples=examples.THREAD)
 class ThreadSerializer(StrictSerializer):
     """A conversation."""
@@ -113,6 +129,8 @@ class ThreadSerializer(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
     title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     metadata = serializers.DictField(required=False, default=dict)
+    forked_from = serializers.UUIDField(read_only=True, source="forked_from_id", allow_null=True)
+    forked_at = serializers.UUIDField(read_only=True, allow_null=True, help_text="The last run that was copied.")
     created_at = serializers.DateTimeField(read_only=True)
 
 
@@ -187,6 +205,9 @@ class RunDetailSerializer(RunSerializer):
     limits = serializers.DictField()
     streaming = serializers.BooleanField()
     context_versions = serializers.DictField(child=serializers.IntegerField())
+    payloads_removed_at = serializers.DateTimeField(
+        allow_null=True, help_text="When retention took the input, the output and the steps' payloads."
+    )
 
 
 class StepUsageSerializer(serializers.Serializer[Any]):
@@ -206,6 +227,7 @@ class StepSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     tool_call_id = serializers.CharField(allow_null=True)
     attempt = serializers.IntegerField()
+    reused = serializers.BooleanField(help_text="Taken from the run that this one reruns, and not paid for again.")
     error_code = serializers.CharField(allow_null=True)
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField()

@@ -27,6 +27,7 @@ from apps.runs.api.wait_serializers import RunWithRelativesSerializer, WholeRunS
 from apps.runs.exceptions import RunNotFound
 from apps.runs.manifests import step_context
 from apps.runs.models import Run, Thread
+from apps.runs.services.rerun import Changes
 from apps.runs.tickets import issue_ticket
 from apps.runs.waits import relatives
 
@@ -63,6 +64,7 @@ class RunViewSet(WorkspaceViewSet):
         "create": Permission.RUNS_WRITE,
         "cancel": Permission.RUNS_WRITE,
         "resume": Permission.RUNS_WRITE,
+        "rerun": Permission.RUNS_WRITE,
         "destroy": Permission.RUNS_WRITE,
     }
 
@@ -117,6 +119,17 @@ class RunViewSet(WorkspaceViewSet):
         limits = validated(serializers.ResumeSerializer, request).get("limits")
         services.resume_run(self.principal.workspace_id, pk, limits=limits)
         return Response(selectors.run_detail(self.principal.workspace_id, pk), status=202)
+
+    @extend_schema(request=serializers.RerunSerializer, responses={202: serializers.RunDetailSerializer})
+    @action(detail=True, methods=["post"])
+    def rerun(self, request: Request, pk: UUID) -> Response:
+        """Run it again from a model call: what was recorded before is reused, the rest is run by a new run."""
+        wanted = validated(serializers.RerunSerializer, request)
+        from_step = wanted.pop("from_step")
+        workspace_id = self.principal.workspace_id
+        run = services.rerun(workspace_id, pk, from_step=from_step, changes=Changes(**wanted), origin=self._origin())
+        detail = selectors.run_detail(workspace_id, run.id)
+        return Response(detail, status=202, headers={"Location": detail["links"]["self"]})
 
     @extend_schema(responses=serializers.StepSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"])
@@ -197,6 +210,7 @@ class ThreadViewSet(WorkspaceViewSet):
         "list": Permission.THREADS_READ,
         "retrieve": Permission.THREADS_READ,
         "create": Permission.THREADS_WRITE,
+        "fork": Permission.THREADS_WRITE,
     }
 
     @extend_schema(responses=serializers.ThreadSerializer(many=True))
@@ -215,6 +229,13 @@ class ThreadViewSet(WorkspaceViewSet):
         """Open a conversation."""
         wanted = validated(serializers.ThreadSerializer, request)
         thread = services.create_thread(self.principal.workspace_id, **wanted)
+        return Response(serializers.ThreadSerializer(thread).data, status=201)
+
+    @extend_schema(request=serializers.ForkSerializer, responses={201: serializers.ThreadSerializer})
+    @action(detail=True, methods=["post"])
+    def fork(self, request: Request, pk: UUID) -> Response:
+        """Copy the conversation, up to a run of it, into a new one."""
+        thread = services.fork_thread(self.principal.workspace_id, pk, **validated(serializers.ForkSerializer, request))
         return Response(serializers.ThreadSerializer(thread).data, status=201)
 
 

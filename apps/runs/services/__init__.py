@@ -6,7 +6,9 @@ from apps.runs.services.cancel import cancel_run
 from apps.runs.services.create import create_run
 from apps.runs.services.effects import EffectDecision, resolve_effect
 from apps.runs.services.erase import erase_run
+from apps.runs.services.fork import fork_thread
 from apps.runs.services.request import Attachment, Origin, RunRequest
+from apps.runs.services.rerun import rerun
 from apps.runs.services.resume import resume_run
 from apps.runs.services.threads import create_thread
 from apps.runs.services.waits_deciding import Word, decide_wait
@@ -25,6 +27,8 @@ __all__ = [
     "create_thread",
     "decide_wait",
     "erase_run",
+    "fork_thread",
+    "rerun",
     "resolve_effect",
     "resolve_event",
     "resume_run",

@@ -8,8 +8,9 @@ from apps.accounts.selectors import intake_pause
 from apps.core import canonical
 from apps.core.exceptions import Fault, MalformedRequest
 from apps.core.parsers import read_json
-from apps.runs.exceptions import IntakePaused, InvalidRunInput
+from apps.runs.exceptions import IntakePaused, InvalidRunInput, PayloadsRemoved
 from apps.runs.limits import Limits
+from apps.runs.models import Run
 
 MAX_METADATA_BYTES: Final = 16 * 1024
 """Lists show the metadata of every row, a hundred on a page."""
@@ -49,6 +50,12 @@ def require_metadata(metadata: dict[str, Any]) -> None:
         read_json(data)
     except MalformedRequest as error:
         raise _refusal("metadata", error.code, f"The metadata cannot be stored: {error.message}") from error
+
+
+def require_payloads(run: Run) -> None:
+    """Raises PayloadsRemoved. Asked in a transaction that holds the run's row, or retention may come in between."""
+    if Run.objects.filter(id=run.id, payloads_removed_at__isnull=False).exists():
+        raise PayloadsRemoved
 
 
 def require_limits(limits: Limits) -> None:

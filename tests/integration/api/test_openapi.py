@@ -26,6 +26,7 @@ OPERATIONS = {
     "runs_cancel": ("post", "/api/v1/runs/{id}/cancel"),
     "runs_cancel_many": ("post", "/api/v1/runs/cancel"),
     "runs_resume": ("post", "/api/v1/runs/{id}/resume"),
+    "runs_rerun": ("post", "/api/v1/runs/{id}/rerun"),
     "runs_steps": ("get", "/api/v1/runs/{id}/steps"),
     "runs_step": ("get", "/api/v1/runs/{id}/steps/{n}"),
     "runs_step_context": ("get", "/api/v1/runs/{id}/steps/{n}/context"),
@@ -34,6 +35,7 @@ OPERATIONS = {
     "threads_list": ("get", "/api/v1/threads"),
     "threads_create": ("post", "/api/v1/threads"),
     "threads_retrieve": ("get", "/api/v1/threads/{id}"),
+    "threads_fork": ("post", "/api/v1/threads/{id}/fork"),
     "batches_list": ("get", "/api/v1/batches"),
     "batches_create": ("post", "/api/v1/runs/batch"),
     "batches_retrieve": ("get", "/api/v1/batches/{id}"),
@@ -125,6 +127,8 @@ def test_every_good_answer_is_as_declared(document, client, support, full):
     conforms(document, "runs_resume", client.post(f"{address}/resume", {}))
     conforms(document, "runs_cancel", client.post(f"{address}/cancel"))
     conforms(document, "runs_delete", client.delete(address))
+    conforms(document, "threads_fork", client.post(f"/api/v1/threads/{full.thread_id}/fork", {}))
+    conforms(document, "runs_rerun", client.post(f"/api/v1/runs/{created['id']}/rerun", {"from_step": 1}))
     some = {"agent": "docs", "inputs": [{"input": "x"}, {"input": {"q": 1}, "metadata": {"k": 1}}]}
     batch = conforms(document, "batches_create", client.post("/api/v1/runs/batch", some))
     conforms(document, "batches_retrieve", client.get(f"/api/v1/batches/{batch['id']}"))
@@ -169,6 +173,9 @@ def test_every_refusal_is_as_declared(document, client, stranger, bob, support, 
         ("batches_create", 422): client.post("/api/v1/runs/batch", {"agent": "nobody", "inputs": [{"input": "x"}]}),
         ("batches_retrieve", 404): client.get(f"/api/v1/batches/{new_id()}"),
         ("runs_cancel_many", 422): client.post("/api/v1/runs/cancel", {"filter": {}}),
+        ("runs_rerun", 422): client.post(f"{address}/rerun", {"from_step": 2}),
+        ("runs_rerun", 404): stranger.post(f"{address}/rerun", {"from_step": 1}),
+        ("threads_fork", 404): client.post(f"/api/v1/threads/{new_id()}/fork", {}),
         ("threads_create", 422): client.post("/api/v1/threads", {"title": 1, "x": 2}),
         ("threads_retrieve", 404): client.get(f"/api/v1/threads/{new_id()}"),
     }

@@ -20,6 +20,8 @@ def test_it_works(client, support):
         "id": str(thread.id),
         "title": "Refund",
         "metadata": {"case": 42},
+        "forked_from": None,
+        "forked_at": None,
         "created_at": body["created_at"],
     }
     assert client.get(f"{URL}/{thread.id}").json() == body
