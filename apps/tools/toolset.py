@@ -1,5 +1,6 @@
 """Registered tools as a pydantic-ai toolset."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
@@ -21,7 +22,21 @@ from apps.tools.services.checking import check_call
 TOOLSET_ID: Final = "tools"
 MAX_RETRIES: Final = 3
 
-_OBJECT: Final = SchemaValidator(core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema()))
+
+def _finite(value: Any) -> Any:
+    """Models write NaN and 1e999, which are not JSON: no condition holds for them, and no digest can be made of them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("NaN and infinite numbers are not JSON")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _finite(inner)
+    return value
+
+
+_OBJECT: Final = SchemaValidator(
+    core_schema.no_info_after_validator_function(
+        _finite, core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+    )
+)
 
 
 Check = Callable[[str, ToolCall, Mapping[str, Any]], Awaitable[Finding]]
@@ -46,6 +61,13 @@ def build_toolset(bindings: Sequence[BoundTool], source: Registry | None = None)
     found = source or registry()
     ordered = sorted(bindings, key=lambda bound: bound.name)
     return FunctionToolset([_tool(bound, found) for bound in ordered], id=TOOLSET_ID, max_retries=MAX_RETRIES)
+
+
+def changed_tools(bindings: Sequence[BoundTool], source: Registry | None = None) -> list[str]:
+    """What to say of each tool whose code is gone, or is not what was bound; empty when all are as they were."""
+    found = source or registry()
+    definitions = [_definition(bound, found) for bound in bindings]
+    return [error.message for error in definitions if isinstance(error, ToolUnavailable)]
 
 
 def effects(bindings: Sequence[BoundTool], source: Registry | None = None) -> Mapping[str, Effect]:

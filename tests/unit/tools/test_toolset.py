@@ -122,6 +122,17 @@ def test_arguments_that_are_no_object_are_corrected_too(arguments: str) -> None:
     assert [kind for kind, _ in told(messages)] == ["retried", "success"]
 
 
+@pytest.mark.parametrize("arguments", ['{"zebra": "hey", "apple": NaN}', '{"zebra": {"a": [-1e999]}}'])
+def test_numbers_that_json_does_not_have_are_corrected_too(arguments: str) -> None:
+    """No condition of an approval holds for NaN, so it must not come that far."""
+    messages, deps, _ = converse(
+        [bound(shout)], ToolCallPart("shout", arguments), ToolCallPart("shout", {"zebra": "ok"}, tool_call_id="c2")
+    )
+    (kind, content), (last, _) = told(messages)
+    assert (kind, last, deps.asked) == ("retried", "success", [("c2", "shout")])
+    assert "NaN and infinite numbers are not JSON" in str(content)
+
+
 def test_a_passing_failure_asks_for_another_try_and_a_final_one_does_not() -> None:
     messages, _, _ = converse(
         [bound(fail)], ToolCallPart("fail", {"how": "busy"}), ToolCallPart("fail", {"how": "over"})
