@@ -54,7 +54,8 @@ def decidable_by(principal: Principal) -> Q:
     if principal.kind == "user":
         mine |= Q(assignee_id=principal.id)
     if not Role.ADMIN.outranks(principal.role):
-        mine |= ~Exists(_deciders().filter(workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id")))
+        asked = _deciders().filter(workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"))
+        mine |= Q(~Exists(asked))
     return Q(kind__in=DECIDABLE, role__in=["", *roles]) & mine & ~own
 
 

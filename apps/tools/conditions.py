@@ -82,7 +82,7 @@ def _names(expression: str) -> Iterator[str]:
         if isinstance(node, ast.Name) and node.id not in _FUNCTIONS:
             yield node.id
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "has":
-            yield from (given.value for given in node.args if isinstance(given, ast.Constant))
+            yield from (str(given.value) for given in node.args if isinstance(given, ast.Constant))
 
 
 def _lower(text: str) -> str:
