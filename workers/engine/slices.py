@@ -26,6 +26,7 @@ from apps.runs.suspension import Suspension
 from apps.runs.text import prompt_text
 from apps.runs.transitions import Move
 from apps.runs.turns import free_next
+from apps.tools.toolset import changed_tools
 from workers.engine.claim import ClaimedRun
 from workers.engine.database import AWAY, EnginePool, fetch_all, fetch_one, insist
 from workers.engine.journal import NO_PAST, Journal, Past, PostgresStore
