@@ -24,7 +24,7 @@ MAX_RETRIES: Final = 3
 
 
 def _finite(value: Any) -> Any:
-    """Models write NaN and 1e999, which are not JSON: no condition holds for them, and no digest can be made of them."""
+    """Models write NaN and 1e999, which are not JSON: no condition holds for them, and none has a digest."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("NaN and infinite numbers are not JSON")
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
