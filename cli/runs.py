@@ -108,6 +108,27 @@ def rerun(session: Session, /, run_id: str, detach: bool, as_json: bool, **chang
             print_text(new["id"])
 
 
+@runs.command()
+@run_argument
+@click.argument("other_id", metavar="OTHER", type=click.UUID)
+@json_option
+@pass_session
+def compare(session: Session, run_id: str, other_id: Any, as_json: bool) -> None:
+    """Show two runs side by side, and where they first differ."""
+    with session.client() as client:
+        told = client.get(f"/runs/{run_id}/compare", {"with": str(other_id)})
+    if as_json:
+        print_json(told)
+        return
+    for pair in told["steps"]:
+        step = pair["run"] or pair["other"]
+        sign = "=" if pair["same"] else "≠" if pair["run"] and pair["other"] else "<" if pair["run"] else ">"
+        print_text(f"{sign} {_step(step).plain.strip()}")
+    for name in ("run", "other"):
+        print_text(f"{name:<6}{told[name]['id']}  {summary(told[name]).plain}")
+    print_text("The outputs are the same." if told["same_output"] else "The outputs differ.")
+
+
 def _act(client: Client, run_id: str, action: str, as_json: bool) -> None:
     run = client.post(f"/runs/{run_id}/{action}")
     if as_json:

@@ -236,6 +236,24 @@ class StepSerializer(serializers.Serializer[Any]):
     usage = StepUsageSerializer()
 
 
+class StepPairSerializer(serializers.Serializer[Any]):
+    """A step of each of two runs, side by side."""
+
+    same = serializers.BooleanField(help_text="Both were asked and said the same.")
+    run = StepSerializer(allow_null=True)
+    other = StepSerializer(allow_null=True)
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Two runs side by side."""
+
+    run = RunDetailSerializer()
+    other = RunDetailSerializer()
+    same_output = serializers.BooleanField()
+    first_difference = serializers.IntegerField(allow_null=True, help_text="The first of `steps` that differs, from 0.")
+    steps = StepPairSerializer(many=True)
+
+
 @extend_schema_serializer(examples=examples.STEP_DETAIL)
 class StepDetailSerializer(StepSerializer):
     """A step with what it was asked and what it answered."""

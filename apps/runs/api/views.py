@@ -24,6 +24,7 @@ from apps.runs.api import examples, serializers
 from apps.runs.api.filters import PARAMETERS, read_filter
 from apps.runs.api.requests import run_request, validated
 from apps.runs.api.wait_serializers import RunWithRelativesSerializer, WholeRunSerializer
+from apps.runs.comparing import compare_runs
 from apps.runs.exceptions import RunNotFound
 from apps.runs.manifests import step_context
 from apps.runs.models import Run, Thread
@@ -65,6 +66,7 @@ class RunViewSet(WorkspaceViewSet):
         "cancel": Permission.RUNS_WRITE,
         "resume": Permission.RUNS_WRITE,
         "rerun": Permission.RUNS_WRITE,
+        "compare": Permission.RUNS_READ,
         "destroy": Permission.RUNS_WRITE,
     }
 
@@ -130,6 +132,15 @@ class RunViewSet(WorkspaceViewSet):
         run = services.rerun(workspace_id, pk, from_step=from_step, changes=Changes(**wanted), origin=self._origin())
         detail = selectors.run_detail(workspace_id, run.id)
         return Response(detail, status=202, headers={"Location": detail["links"]["self"]})
+
+    @extend_schema(
+        parameters=[OpenApiParameter("with", {"type": "string", "format": "uuid"}, required=True)],
+        responses=serializers.ComparisonSerializer,
+    )
+    @action(detail=True, methods=["get"])
+    def compare(self, request: Request, pk: UUID) -> Response:
+        """This run and another side by side: steps in pairs, where they first differ, usage and outputs."""
+        return Response(compare_runs(self.principal.workspace_id, pk, _other(request)))
 
     @extend_schema(responses=serializers.StepSerializer(many=True), filters=False)
     @action(detail=True, methods=["get"])
@@ -237,6 +248,14 @@ class ThreadViewSet(WorkspaceViewSet):
         """Copy the conversation, up to a run of it, into a new one."""
         thread = services.fork_thread(self.principal.workspace_id, pk, **validated(serializers.ForkSerializer, request))
         return Response(serializers.ThreadSerializer(thread).data, status=201)
+
+
+def _other(request: Request) -> UUID:
+    try:
+        return UUID(request.query_params.get("with", ""))
+    except ValueError:
+        fault = Fault("/with", "invalid", "Name the other run by its id.")
+        raise InvalidInput(errors=[fault]) from None
 
 
 def _after(request: Request) -> int:

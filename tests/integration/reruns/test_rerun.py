@@ -6,6 +6,7 @@ from django.db.models import Sum
 from apps.agents.exceptions import AgentVersionNotFound
 from apps.core import canonical
 from apps.core.ids import new_id
+from apps.runs.comparing import compare_runs
 from apps.runs.exceptions import InvalidRerun, RunNotFound
 from apps.runs.limits import Limits
 from apps.runs.models import Effect, Run, Step, Turn
@@ -51,6 +52,19 @@ def test_from_the_beginning_with_another_input(support, tools, host):
     new = ended(rerun(support.id, original.id, from_step=1, changes=Changes(input={"q": 1})))
     assert (new.status, canonical.load(new.input)) == ("succeeded", {"q": 1})
     assert toolbox.calls["pay 7"] == 2
+
+
+def test_compared_with_its_original(support, tools, host):
+    original = worked(support)
+    same = ended(rerun(support.id, original.id, from_step=3))
+    publish(original.agent, [{"text": "x"}, {"text": "Version 2."}], tools=BOUND)
+    other = ended(rerun(support.id, original.id, from_step=3, changes=Changes(agent_version=2)))
+    alike = compare_runs(support.id, original.id, same.id)
+    assert (alike["first_difference"], alike["same_output"], len(alike["steps"])) == (None, True, 5)
+    assert [pair["other"]["reused"] for pair in alike["steps"]] == [True, True, False, False, False]
+    told = compare_runs(support.id, original.id, other.id)
+    assert (told["first_difference"], told["same_output"]) == (2, False)
+    assert [pair["other"] is None for pair in told["steps"]].count(True) == 2
 
 
 def test_with_another_version(support, tools, host):
