@@ -55,7 +55,9 @@ PLATFORM = (
         stop_seconds=40,
     ),
     Process(
-        "quarantine", f"{_WORKER} -Q quarantine -n quarantine@%h -P threads -c 1 --disable-prefetch", stop_seconds=40
+        "quarantine",
+        f"env CEF_TOOL_THREADS=4 {_WORKER} -Q quarantine -n quarantine@%h -P threads -c 1 --disable-prefetch",
+        stop_seconds=40,
     ),
     Process("batch", f"{_WORKER} -Q batch -n batch@%h -P prefork -c $CEF_BATCH_PROCESSES -O fair", stop_seconds=60),
     Process("ops", f"{_WORKER} -Q ops -n ops@%h -P threads -c 4"),
