@@ -8,11 +8,14 @@ from uuid import uuid4
 
 import redis
 from celery import Celery
+from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 _ASK_S: Final = 2.0
 _CANARIES: Final = 25
+_PAUSE_S: Final = 0.1
 
 
 class Switchboard:
@@ -62,15 +65,25 @@ class Switchboard:
 
 def await_consumers(board: Switchboard, task: str, pids: set[int], within_s: float = 60.0) -> dict[int, float]:
     """Seconds until each worker took a canary; those that took none are missing."""
-    started, before = time.monotonic(), board.consumed()
+    started, before = time.monotonic(), dict[int, int]()
     seconds: dict[int, float] = {}
     while pids - seconds.keys() and time.monotonic() - started < within_s:
-        for _ in range(_CANARIES):
-            board.send(task, *_canary(task))
-        for pid, count in board.consumed().items():
-            if pid in pids and count > before.get(pid, 0):
+        counts = _asked(board, task)
+        for pid, count in counts.items():
+            if pid in pids and count > before.setdefault(pid, count):
                 seconds.setdefault(pid, time.monotonic() - started)
     return seconds
+
+
+def _asked(board: Switchboard, task: str) -> dict[int, int]:
+    """What each worker has taken by now, some canaries included; nothing while the broker is not there."""
+    try:
+        for _ in range(_CANARIES):
+            board.send(task, *_canary(task))
+        return board.consumed()
+    except (KombuError, RedisError):
+        time.sleep(_PAUSE_S)
+        return {}
 
 
 def _canary(task: str) -> tuple[Any, ...]:

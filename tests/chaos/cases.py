@@ -17,18 +17,19 @@ _CANCELLED: Final = 0.04
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One run: in each turn the model calls the named tools, after the last it answers."""
+    """One run: in each turn the model calls the named tools, after the last it answers, at length if it is told to."""
 
     id: str
     turns: tuple[tuple[str, ...], ...]
     agent: str = "plain"
     in_thread: bool = False
     cancel_after_s: float | None = None
+    kilobytes: int = 0
 
     @property
     def text(self) -> str:
         """The prompt, in which the model server reads what to do."""
-        return json.dumps({"case": self.id, "turns": self.turns})
+        return json.dumps({"case": self.id, "turns": self.turns, "kilobytes": self.kilobytes})
 
 
 def case(seed: int, number: int) -> Case:

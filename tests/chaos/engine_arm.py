@@ -16,7 +16,6 @@ from workers.local.ports import HOST
 from workers.local.private import wait_for
 
 _PATIENCE_S: Final = 20.0
-_SLOTS: Final = 50
 _FINAL: Final = {400, 401, 403, 404, 409, 422}
 DONE: Final = """
 SELECT id::text FROM runs_run WHERE id = ANY(%s::uuid[])
@@ -32,67 +31,45 @@ class EngineArm(Arm):
 
     name: ClassVar[str] = "cef"
     canary: ClassVar[str] = "workers.runs.advance"
+    slots = 50
 
     def prepare(self) -> None:
         stack = self.stack
         self.board = Switchboard(lambda: stack.valkey.url, prefix="cef:", queue="runs")
         stack.manage("migrate", "--verbosity", "0", settings="config.settings.owner")
         install(stack.postgres.owner_url)
-        spec = {"server": stack.server_url}
-        headers = {"Authorization": f"Bearer {stack.seed(spec, module='tests.chaos.seeding')}"}
-        self.http = httpx.AsyncClient(base_url=stack.web_url, headers=headers, timeout=10, trust_env=False)
+        self.http = self.client_of("chaos")
         self.fleet.add("web", self._start_web)
         self.fleet.add("ops", self._start_ops)
         self.fleet.add("quarantine", self._start_quarantine)
         wait_for(lambda: self._web_answers(), "web")
 
     def start_worker(self, name: str, variables: Mapping[str, str]) -> "Popen[bytes]":
-        return self.stack.start_runs(name, slots=_SLOTS, env={**self.stack.linked(name), **variables})
+        return self.stack.start_runs(name, slots=self.slots, env={**self.stack.linked(name), **variables})
+
+    def client_of(self, workspace: str) -> httpx.AsyncClient:
+        """For a new workspace with agents of its own."""
+        spec = {"server": self.stack.server_url, "workspace": workspace}
+        self.key = self.stack.seed(spec, module="tests.chaos.seeding")
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx.AsyncClient(base_url=self.stack.web_url, headers=headers, timeout=10, trust_env=False)
 
     async def submit(self, case: Case, thread: str | None) -> str | None:
         body = {"agent": case.agent, "input": case.text, "metadata": {"case": case.id}}
         if thread is not None:
             body["thread_id"] = thread
-        answer = await self._insist("POST", "/api/v1/runs", body, case.id)
+        answer = await self.ask("POST", "/api/v1/runs", body, case.id)
         return str(answer["id"]) if answer is not None else None
 
     async def new_thread(self) -> str | None:
         """A conversation to put runs into."""
-        answer = await self._insist("POST", "/api/v1/threads", {"title": "chaos"})
+        answer = await self.ask("POST", "/api/v1/threads", {"title": "chaos"})
         return str(answer["id"]) if answer is not None else None
 
     async def cancel(self, run: str) -> None:
-        await self._insist("POST", f"/api/v1/runs/{run}/cancel", {})
+        await self.ask("POST", f"/api/v1/runs/{run}/cancel", {})
 
-    def done(self, runs: Sequence[str]) -> set[str]:
-        return {str(row[0]) for row in self.query(DONE, list(runs))}
-
-    def unfinished(self) -> int:
-        return len(self.query(UNFINISHED))
-
-    async def decide(self) -> None:
-        """Do for every run that waits because of an unknown outcome what a person does: look, and say what was seen."""
-        for row in await asyncio.to_thread(self.query, PARKED):
-            path = f"/api/v1/runs/{row[0]}/effects"
-            found = await self._insist("GET", path)
-            for effect in (found or {"data": []})["data"]:
-                if effect["undecided"]:
-                    await self._insist("POST", f"{path}/{effect['id']}/resolve", await self._word(effect))
-
-    async def _word(self, effect: dict[str, Any]) -> dict[str, Any]:
-        looked = await self.http.get(f"{self.stack.server_url}/effect", params=effect["arguments"])
-        happened = looked.status_code == 200
-        self.ledger.write(kind="decided", effect=effect["id"], happened=happened)
-        return {"decision": "happened", "result": looked.json()["receipt"]} if happened else {"decision": "run"}
-
-    def duplicate(self, times: int) -> int:
-        """Messages are acknowledged as they are taken, so there are few; the same are made for runs that go on."""
-        going = [str(row[0]) for row in self.query(GOING)] * times
-        for run in going:
-            self.board.send(self.canary, run)
-        return self.board.duplicate(times) + len(going)
-
-    async def _insist(
+    async def ask(
         self, method: str, path: str, body: dict[str, Any] | None = None, key: str = ""
     ) -> dict[str, Any] | None:
         """The answer of a request that is made again until it is understood; a refusal is none."""
@@ -111,6 +88,34 @@ class EngineArm(Arm):
                     return None
             await asyncio.sleep(0.5)
         return None
+
+    def done(self, runs: Sequence[str]) -> set[str]:
+        return {str(row[0]) for row in self.query(DONE, list(runs))}
+
+    def unfinished(self) -> int:
+        return len(self.query(UNFINISHED))
+
+    async def decide(self) -> None:
+        """Do for every run that waits because of an unknown outcome what a person does: look, and say what was seen."""
+        for row in await asyncio.to_thread(self.query, PARKED):
+            path = f"/api/v1/runs/{row[0]}/effects"
+            found = await self.ask("GET", path)
+            for effect in (found or {"data": []})["data"]:
+                if effect["undecided"]:
+                    await self.ask("POST", f"{path}/{effect['id']}/resolve", await self._word(effect))
+
+    async def _word(self, effect: dict[str, Any]) -> dict[str, Any]:
+        looked = await self.http.get(f"{self.stack.server_url}/effect", params=effect["arguments"])
+        happened = looked.status_code == 200
+        self.ledger.write(kind="decided", effect=effect["id"], happened=happened)
+        return {"decision": "happened", "result": looked.json()["receipt"]} if happened else {"decision": "run"}
+
+    def duplicate(self, times: int) -> int:
+        """Messages are acknowledged as they are taken, so there are few; the same are made for runs that go on."""
+        going = [str(row[0]) for row in self.query(GOING)] * times
+        for run in going:
+            self.board.send(self.canary, run)
+        return self.board.duplicate(times) + len(going)
 
     def _start_web(self, name: str, variables: Mapping[str, str]) -> "Popen[bytes]":
         where = ("--interface", "wsgi", "--host", HOST, "--port", str(self.stack.web_port), "--no-access-log")

@@ -31,6 +31,7 @@ class Turn:
     def __init__(self, messages: list[dict[str, Any]]) -> None:
         start = max(n for n, message in enumerate(messages) if message["role"] == "user")
         asked = read_case(_text(messages[start]["content"])) or {"case": "", "turns": []}
+        self.kilobytes: int = asked.get("kilobytes", 0)
         since = messages[start + 1 :]
         self.case: str = asked["case"]
         self.number = sum(message["role"] == "assistant" for message in since)
@@ -132,13 +133,18 @@ def _calls(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _message(turn: Turn, call: str) -> dict[str, Any]:
-    text = f"{turn.case} is done, says {call}."
-    return {"content": None, "tool_calls": _calls(turn)} if turn.tools else {"content": text}
+def _pieces(turn: Turn, call: str) -> list[dict[str, Any]]:
+    """What the model says: its calls, or its answer in pieces of a kilobyte."""
+    if turn.tools:
+        return [{"content": None, "tool_calls": _calls(turn)}]
+    return [{"content": f"{turn.case} is done, says {call}."}, *[{"content": "." * 1024}] * turn.kilobytes]
 
 
 def _whole(turn: Turn, call: str, usage: dict[str, int]) -> Answer:
-    message = {"role": "assistant", **_message(turn, call)}
+    pieces = _pieces(turn, call)
+    message = {"role": "assistant", **pieces[0]}
+    if not turn.tools:
+        message["content"] = "".join(piece["content"] for piece in pieces)
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if turn.tools else "stop"}
     body = {"id": call, "object": "chat.completion", "created": 1, "model": "fake", "choices": [choice], "usage": usage}
     return 200, "application/json", [json.dumps(body).encode()]
@@ -146,11 +152,11 @@ def _whole(turn: Turn, call: str, usage: dict[str, int]) -> Answer:
 
 def _streamed(turn: Turn, call: str, usage: dict[str, int]) -> Answer:
     head = {"id": call, "object": "chat.completion.chunk", "created": 1, "model": "fake"}
-    deltas: list[dict[str, Any]] = [{"role": "assistant", **_message(turn, call)}, {}]
-    ends = [None, "tool_calls" if turn.tools else "stop"]
+    end = "tool_calls" if turn.tools else "stop"
+    spoken = [({"role": "assistant", **piece}, None) for piece in _pieces(turn, call)]
     chunks: list[dict[str, Any]] = [
-        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]}
-        for delta, end in zip(deltas, ends, strict=True)
+        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        for delta, reason in [*spoken, ({}, end)]
     ]
     chunks.append({**head, "choices": [], "usage": usage})
     parts = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]

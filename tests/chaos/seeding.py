@@ -29,8 +29,8 @@ def _seed(spec: dict[str, Any]) -> dict[str, str]:
     from apps.tools.services import sync_registry
 
     sync_registry()
-    owner = User.objects.create_user("chaos@example.com")
-    workspace = create_workspace("chaos", name="Chaos", owner=owner)
+    owner = User.objects.create_user(f"{spec['workspace']}@example.com")
+    workspace = create_workspace(spec["workspace"], name="Chaos", owner=owner)
     account = create_service_account(workspace, name="chaos", role=Role.ADMIN)
     provider = create_provider(
         workspace.id, slug="fake", kind="openai_compatible", base_url=f"{spec['server']}/v1", timeout_s=20

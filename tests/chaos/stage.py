@@ -13,7 +13,8 @@ from tests.chaos.load import Load
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.report import Outcome
 
-_WARM_S = 60.0
+_WARM_S = 90.0
+_WARM = 5
 _STILL_S = 60.0
 _ROUNDS = 3
 _CONSUME_S = 60.0
@@ -36,10 +37,11 @@ class Stage:
         self._say(f"{self.arm.name}: {text}")
 
     def begin_load(self) -> None:
-        """Submit cases from now on; returns when the first is done. Raises TimeoutError."""
+        """Submit cases from now on; returns when the first are done. Raises TimeoutError."""
         self.arm.background.start(self.load.run())
-        if not self.nemesis.wait_for(lambda: self.load.finished > 0, _WARM_S):
-            raise TimeoutError(f"No run was finished within {_WARM_S:g} s.\n{self.arm.stack.log('runs0')[-3000:]}")
+        if not self.nemesis.wait_for(lambda: self.load.finished >= _WARM, _WARM_S):
+            log = self.arm.stack.log("runs0")[-3000:]
+            raise TimeoutError(f"Not {_WARM} runs were finished within {_WARM_S:g} s.\n{log}")
 
     def submit(self, case: Case) -> str:
         """Hand in a case of the scenario's own; its run. Raises RuntimeError when it is not accepted."""

@@ -53,16 +53,16 @@ WHERE run.status IN ('succeeded', 'failed', 'cancelled') AND (ends.count <> 1 OR
    OR run.status NOT IN ('succeeded', 'failed', 'cancelled') AND ends.count <> 0;
 
 -- an answer that the model never gave in this run's last call
-SELECT run.id, convert_from(run.output, 'UTF8') FROM runs_run AS run JOIN LATERAL (
-    SELECT convert_from(result, 'UTF8')::jsonb ->> 'provider_response_id' AS call FROM runs_step
+SELECT run.id, pg_temp.readable(run.output) FROM runs_run AS run JOIN LATERAL (
+    SELECT pg_temp.readable(result) ->> 'provider_response_id' AS call FROM runs_step
     WHERE run_id = run.id AND kind = 'model' ORDER BY n DESC LIMIT 1
 ) AS last ON true
-WHERE run.status = 'succeeded' AND position(last.call IN convert_from(run.output, 'UTF8')) = 0;
+WHERE run.status = 'succeeded' AND position(last.call IN pg_temp.readable(run.output) #>> '{}') = 0;
 
 -- a recorded model call that the model server did not answer, or not for this case
 SELECT step.run_id, step.n FROM runs_step AS step JOIN runs_run AS run ON run.id = step.run_id
-LEFT JOIN answered ON answered.call = convert_from(step.result, 'UTF8')::jsonb ->> 'provider_response_id'
-WHERE step.kind = 'model' AND (
+LEFT JOIN answered ON answered.call = pg_temp.readable(step.result) ->> 'provider_response_id'
+WHERE step.kind = 'model' AND pg_temp.readable(step.result) IS NOT NULL AND (
     answered.call IS NULL OR answered.case_id <> run.metadata ->> 'case'
     OR answered.input_tokens <> step.input_tokens OR answered.output_tokens <> step.output_tokens
 );
@@ -74,9 +74,9 @@ HAVING sum(step.input_tokens) <> run.input_tokens OR sum(step.output_tokens) <> 
     OR count(*) FILTER (WHERE step.kind = 'model') <> run.model_calls;
 
 -- a recorded tool result that no tool gave in this run
-SELECT step.run_id, step.n FROM runs_step AS step WHERE step.kind = 'tool' AND NOT EXISTS (
+SELECT step.run_id, step.n FROM runs_step AS step WHERE step.kind = 'tool' AND get_byte(step.result, 0) > 3 AND NOT EXISTS (
     SELECT FROM tool_call WHERE tool_call.run = step.run_id::text AND tool_call.step = step.key
-      AND tool_call.receipt = convert_from(step.result, 'UTF8')::jsonb ->> 'result'
+      AND tool_call.receipt = pg_temp.readable(step.result) ->> 'result'
 );
 
 -- a model that was shown what the journal does not hold
@@ -85,7 +85,7 @@ CROSS JOIN LATERAL unnest(model_call.saw) AS receipt
 JOIN runs_run AS run ON run.metadata ->> 'case' = model_call.case_id
 WHERE NOT EXISTS (
     SELECT FROM runs_step WHERE run_id = run.id AND kind = 'tool'
-      AND convert_from(result, 'UTF8')::jsonb ->> 'result' = receipt
+      AND pg_temp.readable(result) ->> 'result' = receipt
 );
 
 -- more than one unrecorded model call for each time that a run was claimed

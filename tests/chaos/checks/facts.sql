@@ -9,3 +9,8 @@ CREATE TEMP TABLE tool_call (
     at timestamptz
 );
 CREATE TEMP TABLE death (name text, pid int, code int, at timestamptz);
+
+-- A payload as JSON; NULL of one that the row keeps compressed, or elsewhere.
+CREATE FUNCTION pg_temp.readable(payload bytea) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN get_byte(payload, 0) > 3 THEN convert_from(payload, 'UTF8')::jsonb END
+$$;

@@ -41,7 +41,7 @@ def _stay_away(stage: Stage) -> None:
     stage.arm.stack.valkey.stop()
     stage.arm.ledger.write(kind="redis_restart", kept=True)
     before, finished = len(stage.load.seconds), stage.load.finished
-    for n in range(int(stage.options.duration_s // _KILL_EVERY_S)):
+    for n in range(1, int(stage.options.duration_s // _KILL_EVERY_S)):
         stage.nemesis.later(n * _KILL_EVERY_S, lambda n=n: _kill(stage, n))  # type: ignore[misc]
     stage.nemesis.strike([], stage.options.duration_s)
     posts = sorted(stage.load.seconds[before:])

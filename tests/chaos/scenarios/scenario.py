@@ -22,10 +22,10 @@ def _plain(_: Arm) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """By its number in the table. `world` surrounds the arm from before its start to after its end; `play` is the fault.
+    """By its number in the table. `world` surrounds the arm from before its start until it has ended; `play`
 
-    `after` looks at the settled world. Checks whose words begin with one of `forgiven` may show rows: the scenario
-    judges those itself.
+    is the fault, and `after` looks at the settled world. Checks that begin with one of `forgiven` may show rows: the
+    scenario judges those itself.
     """
 
     number: int
