@@ -42,6 +42,7 @@ GROUPS: Final = {
         Room("Budgets", "savings", "runs.Budget"),
         Room("Schedules", "calendar_clock", "runs.Schedule"),
         Room("Caps", "speed", "runs.Cap"),
+        Room("Retention", "auto_delete", "runs.Retention"),
     ),
     "Build": (
         Room("Agents", "smart_toy", "agents.Agent"),

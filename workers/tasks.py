@@ -8,7 +8,7 @@ from apps.contexts.documents.progress import ring_stalled_jobs
 from apps.runs.dispatch import doorbell
 from workers.batch.pipeline import advance_ingest
 from workers.engine.bootstep import CANARY, current_host, hear_canary
-from workers.ops import garbage, schedules, sweeping
+from workers.ops import garbage, retention, schedules, sweeping, unused
 
 
 @shared_task(name="workers.runs.advance", ignore_result=True)
@@ -55,3 +55,10 @@ def sweep() -> None:
 def collect_garbage() -> None:
     """Every hour: rows that served their time go."""
     garbage.collect_garbage()
+
+
+@shared_task(name="workers.ops.retain", ignore_result=True)
+def retain() -> None:
+    """Every five minutes: what workspaces no longer keep goes, and bytes that nothing refers to."""
+    retention.sweep_retention()
+    unused.collect_unused()

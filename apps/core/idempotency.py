@@ -101,9 +101,9 @@ def answer_once(attempt: Attempt, handle: Callable[[], HttpResponseBase]) -> Htt
         return response
 
 
-def erase_answers(subject_id: uuid.UUID) -> None:
-    """Empty the stored answers that describe this row; a later try is told so and has no effect."""
-    IdempotencyKey.objects.filter(subject_id=subject_id).update(body=b"")
+def erase_answers(*subject_ids: uuid.UUID) -> None:
+    """Empty the stored answers that describe these rows; a later try is told so and has no effect."""
+    IdempotencyKey.objects.filter(subject_id__in=subject_ids).update(body=b"")
 
 
 def _lock(attempt: Attempt) -> None:

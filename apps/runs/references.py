@@ -39,18 +39,28 @@ _OF_RUN: Final[dict[type[Model], str]] = {
 """Where the rows that go with a run name it."""
 
 _ATTACHED: Final = """
-SELECT digest FROM unnest(%(digests)s::bytea[]) AS wanted (digest)
+SELECT wanted.digest FROM unnest(%(digests)s::bytea[]) AS wanted (digest)
 WHERE EXISTS (
     SELECT FROM runs_run WHERE workspace_id = %(workspace)s AND attachments <> '[]'
-      AND attachments @> jsonb_build_array(jsonb_build_object('digest', encode(digest, 'hex')))
+      AND attachments @> jsonb_build_array(jsonb_build_object('digest', encode(wanted.digest, 'hex')))
 )"""
 
 _REFERRED: Final = """
-SELECT digest FROM unnest(%(digests)s::bytea[]) AS wanted (digest)
+SELECT wanted.digest FROM unnest(%(digests)s::bytea[]) AS wanted (digest)
 WHERE EXISTS (
     SELECT FROM {table} WHERE {column} >= %(first)s::bytea AND {column} < %(end)s::bytea
-      AND {column} >= %(first)s::bytea || digest AND {column} <= %(first)s::bytea || digest || '\\xffffffff'::bytea
+      AND {column} >= %(first)s::bytea || wanted.digest
+      AND {column} <= %(first)s::bytea || wanted.digest || '\\xffffffff'::bytea
+      AND {owner} = %(workspace)s
 )"""
+
+_OWNERS: Final[dict[type[Model], str]] = {
+    Step: "(SELECT workspace_id FROM runs_run WHERE id = run_id)",
+    Snapshot: "(SELECT workspace_id FROM runs_run WHERE id = run_id)",
+    Decision: "(SELECT workspace_id FROM runs_wait WHERE id = wait_id)",
+    Turn: "(SELECT workspace_id FROM runs_thread WHERE id = thread_id)",
+}
+"""Whose rows these are; other tables say it themselves."""
 
 
 def digests_of(run_ids: Collection[UUID]) -> set[bytes]:
@@ -70,6 +80,27 @@ def release(workspace_id: UUID, digests: Collection[bytes]) -> int:
     return blobs.delete_unused(workspace_id, digests, partial(_used, workspace_id)) if digests else 0
 
 
+def release_unused(workspace_id: UUID, digests: Collection[bytes]) -> int:
+    """The same for hashes of which most are in use: only for the others anybody has to wait."""
+    return release(workspace_id, set(digests) - _used(workspace_id, digests))
+
+
+def statements(workspace_id: UUID, digests: Collection[bytes]) -> tuple[dict[str, Any], list[str]]:
+    """What finds those of the hashes that rows of runs refer to: one statement for each column, with its parameters."""
+    parameters: dict[str, Any] = {
+        "workspace": workspace_id,
+        "digests": list(digests),
+        "first": REFERENCES[0],
+        "end": REFERENCES[1],
+    }
+    looks = [
+        _REFERRED.format(table=model._meta.db_table, column=column, owner=_OWNERS.get(model, "workspace_id"))
+        for model, columns in PLACES.items()
+        for column in columns
+    ]
+    return parameters, [_ATTACHED, *looks]
+
+
 def _referred_by(model: type[Model], rows: Q) -> set[bytes]:
     columns = PLACES[model]
     referring = reduce(or_, map(refers, columns))
@@ -78,21 +109,11 @@ def _referred_by(model: type[Model], rows: Q) -> set[bytes]:
 
 
 def _used(workspace_id: UUID, digests: Collection[bytes]) -> set[bytes]:
-    """Those of the hashes that something refers to; another workspace's references only make it more careful."""
+    """Those of the hashes that some row of the workspace refers to."""
     used = kept_contents(workspace_id, digests)
-    parameters: dict[str, Any] = {
-        "workspace": workspace_id,
-        "digests": list(digests),
-        "first": REFERENCES[0],
-        "end": REFERENCES[1],
-    }
-    statements = [
-        _REFERRED.format(table=model._meta.db_table, column=column)
-        for model, columns in PLACES.items()
-        for column in columns
-    ]
+    parameters, looks = statements(workspace_id, digests)
     with connection.cursor() as cursor:
-        for statement in (_ATTACHED, *statements):
-            cursor.execute(statement, parameters)
+        for look in looks:
+            cursor.execute(look, parameters)
             used.update(bytes(digest) for (digest,) in cursor.fetchall())
     return used

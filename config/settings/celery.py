@@ -50,4 +50,5 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "workers.ops.sweep", "schedule": 5.0, "options": {"expires": 300}},
     "collect": {"task": "workers.ops.collect_garbage", "schedule": 3600.0, "options": {"expires": 600}},
+    "retain": {"task": "workers.ops.retain", "schedule": 300.0, "options": {"expires": 300}},
 }

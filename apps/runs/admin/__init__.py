@@ -4,6 +4,7 @@ from apps.runs.admin.batch import BatchAdmin
 from apps.runs.admin.budget import BudgetAdmin
 from apps.runs.admin.cap import CapAdmin
 from apps.runs.admin.records import EffectAdmin, WorkerProcessAdmin
+from apps.runs.admin.retention import RetentionAdmin
 from apps.runs.admin.run import RunAdmin
 from apps.runs.admin.schedule import ScheduleAdmin
 from apps.runs.admin.thread import ThreadAdmin
@@ -14,6 +15,7 @@ __all__ = [
     "BudgetAdmin",
     "CapAdmin",
     "EffectAdmin",
+    "RetentionAdmin",
     "RunAdmin",
     "ScheduleAdmin",
     "ThreadAdmin",

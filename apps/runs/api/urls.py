@@ -7,6 +7,7 @@ from apps.runs.api.batches import BatchViewSet, BulkViewSet, NewBatchViewSet
 from apps.runs.api.budget import BudgetViewSet
 from apps.runs.api.caps import CapViewSet
 from apps.runs.api.effects import EffectViewSet
+from apps.runs.api.retention import RetentionViewSet
 from apps.runs.api.schedules import ScheduleViewSet
 from apps.runs.api.views import RunViewSet, ThreadViewSet
 from apps.runs.api.waits import EventViewSet, WaitViewSet
@@ -22,6 +23,10 @@ router.register("waits", WaitViewSet, basename="waits")
 
 budget = BudgetViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"})
 
+retention = RetentionViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"})
+
+retention_preview = RetentionViewSet.as_view({"get": "preview"})
+
 events = EventViewSet.as_view({"post": "resolve"})
 
 batch = NewBatchViewSet.as_view({"post": "create"}, basename="batches")
@@ -33,5 +38,7 @@ urlpatterns = [
     path("runs/cancel", cancel_many, name="runs-cancel-many"),
     *router.urls,
     path("budget", budget, name="budget"),
+    path("retention", retention, name="retention"),
+    path("retention/preview", retention_preview, name="retention-preview"),
     path("events/<str:token>", events, name="events"),
 ]

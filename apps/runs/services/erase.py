@@ -4,10 +4,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.core.idempotency import erase_answers
 from apps.runs.exceptions import RunNotFinished, RunNotFound
 from apps.runs.models import Run
-from apps.runs.references import digests_of, release
+from apps.runs.services.retention import delete_runs
 from apps.runs.states import TERMINAL
 
 
@@ -25,7 +24,4 @@ def erase_run(workspace_id: UUID, run_id: UUID) -> None:
         raise RunNotFound
     if run.status not in TERMINAL:
         raise RunNotFinished(f"The run is {run.status}; cancel it before erasing it.")
-    digests = digests_of([run_id])
-    run.delete()
-    erase_answers(run_id)
-    release(workspace_id, digests)
+    delete_runs(workspace_id, [run_id])
