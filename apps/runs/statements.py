@@ -87,12 +87,12 @@ RECORD_STEP: Final = _RECORD + _RECEIPT
 
 EFFECT_SETTLED: Final = """, settled AS (
     UPDATE runs_effect AS effect
-    SET state = CASE effect.state WHEN 'reconciled' THEN 'reconciled' ELSE %(effect)s::text END,
+    SET state = CASE WHEN effect.state IN ('committed', 'reconciled') THEN effect.state ELSE %(effect)s::text END,
         settled_at = coalesce(effect.settled_at, now()),
         decided_by_kind = CASE WHEN %(checked)s::boolean THEN 'check' ELSE effect.decided_by_kind END
     FROM fenced WHERE effect.run_id = fenced.id AND effect.key = %(key)s
 )"""
-"""The end of a step's line in the ledger; what a person found out stays told as that."""
+"""The end of a step's line in the ledger; what the tool committed itself, or a person found out, stays told as that."""
 
 
 @cache

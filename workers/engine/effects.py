@@ -62,10 +62,14 @@ class EffectRules:
         return None
 
     async def doubt(self, session: Session, scratch: Scratch, error: ToolFailed) -> object:
-        """The payload of a call that ended without saying how, if the tool's check finds out. Raises OutcomeUnknown.
+        """The payload of a call that ended without saying how, if the ledger or the tool's check knows it.
 
-        A call that was cut off may still come to its end, so that it has not happened yet says nothing.
+        A call that was cut off may still come to its end, so that it has not happened yet says nothing. Raises
+        OutcomeUnknown.
         """
+        left = await session.journal.recall(scratch.unit)
+        if left is not None:
+            return returned(canonical.load(left))
         if not self.is_unsafe(scratch.unit):
             await session.journal.intend(scratch.unit)
         finding = await self._find(session, scratch)

@@ -76,7 +76,7 @@ def concerns(runs: QuerySet[Run], now: datetime) -> list[Concern]:
     waiting = [Concern(run, _why_waiting(run)) for run in _newest(_for_people(runs))]
     stuck = [Concern(run, "No live worker holds it.") for run in _newest(_orphans(runs))]
     late = runs.filter(_due(now), held=False, status=RunStatus.QUEUED, queued_at__lt=now - STUCK_AFTER)
-    queued = [Concern(run, "No worker has taken it for over a minute.") for run in _newest(late)]
+    queued = [Concern(run, _why_queued(run)) for run in _newest(late)]
     failed = [Concern(run, run.error_detail or run.error_code) for run in _newest(lately.filter(status="failed"))]
     return [*waiting, *stuck, *queued, *failed]
 
@@ -94,6 +94,12 @@ def _orphans(runs: QuerySet[Run]) -> QuerySet[Run]:
 
 def _due(now: datetime) -> Q:
     return Q(next_wake_at__isnull=True) | Q(next_wake_at__lte=now)
+
+
+def _why_queued(run: Run) -> str:
+    if run.quarantined:
+        return "It lost its worker again and again, and waits for its turn in quarantine."
+    return "No worker has taken it for over a minute."
 
 
 def _why_waiting(run: Run) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apps.core import canonical
-from apps.runs.models import Effect, Run, WorkerProcess
+from apps.runs.models import Effect, Run, Thread, WorkerProcess
 from apps.runs.services import EffectDecision, RunRequest, create_run, resolve_effect
 from apps.runs.states import RunStatus
 from tests.integration.engine import toolbox
@@ -263,3 +263,20 @@ def test_a_binding_may_say_that_repeats_are_known(support, tools, hosts, config,
     parked(run)
     assert (run.status, toolbox.calls["send_form"], states(run)) == (status, calls, ledger)
     assert len(set(toolbox.keys)) == 1
+
+
+@pytest.mark.parametrize("end", ["broken", "slow"])
+def test_what_a_tool_committed_is_its_result_however_it_ends(support, tools, host, end):
+    turn = {"tool_calls": [{"name": "book", "args": {"end": end}, "id": "c"}]}
+    make_agent(support, [turn, {"text": "{last_tool_result}"}], tools=[{"name": "book"}])
+    run = ended(create_run(support.id, RunRequest(agent="docs", input="go")))
+    assert (run.status, output(run)) == ("succeeded", str(Thread.objects.get().id))
+    assert (states(run), toolbox.calls["book"]) == ([("book", "committed")], 1)
+
+
+def test_a_refusal_after_the_commit_is_told_and_the_ledger_knows_better(support, tools, host):
+    turn = {"tool_calls": [{"name": "book", "args": {"end": "refused"}, "id": "c"}]}
+    make_agent(support, [turn, {"text": "{last_tool_result}"}], tools=[{"name": "book"}])
+    run = ended(create_run(support.id, RunRequest(agent="docs", input="go")))
+    assert (run.status, output(run)) == ("succeeded", '{"error":"Too late to say so."}')
+    assert states(run) == [("book", "committed")]

@@ -259,3 +259,18 @@ def send_form(call: ToolCall) -> str:
     if calls["send_form"] == 1:
         gate.wait(20)
     return "sent"
+
+
+@tool(version="1.0.0", timeout_s=1.0)
+def book(call: ToolCall, end: str) -> str:
+    """Write through the platform's own database, leave the result in the ledger, and end badly all the same."""
+    calls["book"] += 1
+    with transaction.atomic():
+        thread = Thread.objects.create(workspace_id=call.workspace_id, title=end)
+        call.record_effect(str(thread.id))
+    if end == "refused":
+        raise ToolFailed("Too late to say so.")
+    if end == "broken":
+        raise KeyError("thread")
+    gate.wait(20)
+    return str(thread.id)
