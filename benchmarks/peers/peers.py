@@ -39,14 +39,15 @@ class Agno(Served):
     about = About("agno", over_http=True, durable=True, packages=("agno", "fastapi", "uvicorn"))
 
     def start(self) -> None:
-        database = database_url(self.stack.postgres, self.about.name)
-        addresses = [self._replica(database) for _ in range(self.options.processes)]
+        environment = {"PEER_DATABASE_URL": database_url(self.stack.postgres, self.about.name)}
+        if self.options.processes > 1:
+            environment["PEER_REDIS_URL"] = self.stack.valkey.url
+        addresses = [self._replica(environment) for _ in range(self.options.processes)]
         self.spawn_client("agno_client", PEER_URLS=" ".join(addresses))
 
-    def _replica(self, database: str) -> str:
+    def _replica(self, environment: dict[str, str]) -> str:
         port = free_port()
         flags = ("--host", HOST, "--port", str(port), "--log-level", "warning", "--no-access-log")
-        environment = {"PEER_DATABASE_URL": database}
         server = Child(self.stack.folder, "uvicorn", *flags, f"{ARMS}.agno_app:app", environment=environment)
         self.servers.append(server)
         wait_for(lambda: _answers(f"http://{HOST}:{port}/health"), "agno", server.log)

@@ -2,7 +2,8 @@
 
 `QueueConfig(durable=True)` commits the accepted run before the answer; the run itself is saved when it ends, so that a
 crash repeats all of it or, by default, fails it. The synchronous store is the one its notes call production's, and was
-the faster one here. Telemetry is off and only warnings are logged: its log lines cost more than a millisecond a run.
+the faster one here. Replicas share their streams through Redis; one alone needs none. Telemetry is off and only
+warnings are logged: its log lines cost more than a millisecond a run.
 """
 
 import asyncio
@@ -64,5 +65,5 @@ def _reply(messages: list[Message]) -> ModelResponse:
 set_log_level_to_warning()
 _db = PostgresDb(db_url=os.environ["PEER_DATABASE_URL"])
 _agent = Agent(id="scripted", model=ScriptedModel(id="scripted"), tools=[calculator], db=_db, telemetry=False)
-_queue = QueueConfig(durable=True, max_concurrency=200)
+_queue = QueueConfig(durable=True, max_concurrency=200, redis=os.environ.get("PEER_REDIS_URL"))
 app = AgentOS(agents=[_agent], db=_db, queue=_queue, telemetry=False).get_app()
