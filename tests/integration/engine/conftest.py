@@ -7,6 +7,7 @@ import pytest
 from apps.accounts.models import Workspace
 from apps.tools.registry import _load_once
 from apps.tools.services import sync_registry
+from apps.tools.services.calling import _threads
 from tests.integration.accounts.people import make_user, make_workspace
 from tests.integration.engine import toolbox
 from workers.engine.host import Host
@@ -42,8 +43,15 @@ def tools(transactional_db: None, settings) -> Iterator[None]:
     toolbox.gate.clear()
     yield
     toolbox.gate.set()
+    _end_threads()
     settings.CEF_TOOL_MODULES = before
     _load_once.cache_clear()
+
+
+def _end_threads() -> None:
+    """Calls that were left behind come to their ends before the database is emptied."""
+    _threads().shutdown(wait=True)
+    _threads.cache_clear()
 
 
 class Hosts:

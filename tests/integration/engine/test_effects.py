@@ -1,6 +1,5 @@
 """Calls of which nobody knows how they ended: what a person or the tool's check says, and what comes late."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,13 +33,6 @@ def states(run: Run) -> list[tuple[str, str]]:
 
 def effect(**wanted: Any) -> Effect:
     return Effect.objects.get(**wanted)
-
-
-@pytest.fixture(autouse=True)
-def _open_again() -> Iterator[None]:
-    """Threads that were left behind come to their ends."""
-    yield
-    toolbox.gate.set()
 
 
 def test_what_a_person_says_happened_is_the_result_and_the_tool_is_not_called(support, tools, host):
