@@ -305,8 +305,8 @@ class ResolveSerializer(StrictSerializer):
 
     decision = serializers.ChoiceField(
         [decision.value for decision in EffectDecision],
-        help_text="`happened`: `result` is what the agent is told, and the tool is not called. `run`: it did not happen, "
-        "and the tool is called again, once. `stop`: the run is cancelled.",
+        help_text="`happened`: `result` is what the agent is told, and the tool is not called. `run`: it did not "
+        "happen, and the tool is called again, once. `stop`: the run is cancelled.",
     )
     result = GivenJSONField(required=False, help_text="For `happened`: what the call returned.")
     note = serializers.CharField(required=False, allow_blank=True, max_length=4000, default="")

@@ -240,20 +240,18 @@ def test_what_comes_after_a_timeout_is_kept_for_who_decides(support, tools, host
     assert (Run.objects.get(id=run.id).status, states(run)) == ("waiting", [("pay_slowly", "outcome_unknown")])
 
 
-@pytest.mark.parametrize(
-    ("config", "status", "calls", "ledger"),
-    [({}, "waiting", 1, [("send_form", "outcome_unknown")]), ({"idempotent": True}, "succeeded", 2, [])],
-)
-def test_a_binding_may_say_that_repeats_are_known(support, tools, hosts, config, status, calls, ledger):
+@pytest.mark.parametrize("known", [False, True])
+def test_a_binding_may_say_that_repeats_are_known(support, tools, hosts, known):
     host = hosts.start()
     turn = {"tool_calls": [{"name": "send_form", "id": "c"}]}
-    make_agent(support, [turn, {"text": "Done."}], tools=[{"name": "send_form", "config": config}])
+    make_agent(support, [turn, {"text": "Done."}], tools=[{"name": "send_form", "config": {"idempotent": known}}])
     run = create_run(support.id, RunRequest(agent="docs", input="go"))
     eventually(lambda: toolbox.calls["send_form"])
     hosts.stop(host)
     hosts.start()
     parked(run)
-    assert (run.status, toolbox.calls["send_form"], states(run)) == (status, calls, ledger)
+    expected = ("succeeded", 2, []) if known else ("waiting", 1, [("send_form", "outcome_unknown")])
+    assert (run.status, toolbox.calls["send_form"], states(run)) == expected
     assert len(set(toolbox.keys)) == 1
 
 
