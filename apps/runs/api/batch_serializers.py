@@ -56,7 +56,7 @@ class CountsSerializer(serializers.Serializer[Any]):
     """Runs by state."""
 
     def get_fields(self) -> dict[str, Any]:
-        return {name: serializers.IntegerField() for name in (*RunStatus, "erased")}
+        return {name: serializers.IntegerField() for name in (*(status.value for status in RunStatus), "erased")}
 
 
 class BatchLinksSerializer(serializers.Serializer[Any]):
