@@ -68,10 +68,6 @@ class ChaosStack(PrivateStack):
             "REDIS_URL": _at_port(self.valkey.url, links.redis.port),
         }
 
-    def pid(self, name: str) -> int:
-        """Of a process of the stack."""
-        return self._processes[name].pid
-
     def quit_postgres(self, number: signal.Signals) -> None:
         """End the server by a signal (SIGINT fast, SIGQUIT immediate, SIGKILL); returns when its processes are gone."""
         pid = self.postgres.pid

@@ -24,19 +24,20 @@ JOIN contexts_document AS document ON document.id = item.document_id ORDER BY 1"
 def _play(stage: Stage) -> None:
     arm = stage.arm
     assert isinstance(arm, EngineArm)
-    arm.stack.start_batch()
+    arm.fleet.add("batch", lambda name, _: arm.stack.start_batch(name))
     context = arm.background.call(arm.ask("POST", "/api/v1/contexts", {"path": "library"}))
     assert context is not None
     # The children load what they work with before they are limited.
     arm.background.call(_ingest(arm, context["id"], _small(range(20))), within_s=60)
     stage.nemesis.wait_for(lambda: _all_over(stage), _PATIENCE_S, every_s=0.2)
-    _limited(stage)
+    limit = max(child.memory_info().vms for child in _children(stage)) + _ROOM
+    _limited(stage, limit)
     texts = {"huge": "All words. " * (_HUGE // 11)} | _small(range(20, 30))
     arm.background.call(_ingest(arm, context["id"], texts), within_s=60)
-    stage.nemesis.wait_for(lambda: _limited(stage) and _all_over(stage), _PATIENCE_S, every_s=0.1)
+    stage.nemesis.wait_for(lambda: _limited(stage, limit) and _all_over(stage), _PATIENCE_S, every_s=0.1)
     items = {str(row[0]): row[1:] for row in arm.query(_ITEMS)}
-    stage.measured["items"] = {name: [str(value) for value in row] for name, row in items.items()}
     small = [row for name, row in items.items() if name.startswith("small")]
+    stage.measured |= {"huge": list(items["huge"]), "small_done": sum(row[0] == "done" for row in small)}
     stage.require(all(row[0] == "done" for row in small), "a small document that suffered", items=items)
     state, attempts, _ = items["huge"]
     stage.require(state == "failed" and int(str(attempts)) <= _MOST_ATTEMPTS, "an endless document", items=items)
@@ -53,14 +54,23 @@ async def _ingest(arm: EngineArm, context: str, texts: dict[str, str]) -> None:
         await arm.ask("POST", "/api/v1/ingest-jobs", {"context_id": context, "documents": [document]})
 
 
-def _limited(stage: Stage) -> bool:
-    """Give every child of the batch worker its limit, also those that replace dead ones."""
-    with suppress(psutil.NoSuchProcess):
-        for child in psutil.Process(stage.arm.stack.pid("batch")).children():
-            if resource.prlimit(child.pid, resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
-                limit = child.memory_info().vms + _ROOM
-                resource.prlimit(child.pid, resource.RLIMIT_AS, (limit, limit))
+def _limited(stage: Stage, limit: int) -> bool:
+    """Give every child of the batch worker its limit, also those that replace dead ones.
+
+    Celery ends the whole worker when a child reports a MemoryError; the fleet starts it again.
+    """
+    for child in _children(stage):
+        with suppress(ProcessLookupError):
+            resource.prlimit(child.pid, resource.RLIMIT_AS, (limit, limit))
     return True
+
+
+def _children(stage: Stage) -> list[psutil.Process]:
+    pid = stage.arm.fleet.pid("batch")
+    try:
+        return [] if pid is None else psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _all_over(stage: Stage) -> bool:
