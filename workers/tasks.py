@@ -21,7 +21,7 @@ def advance(run_id: str, many: bool = False) -> None:
         host.advance(many=many)
 
 
-@shared_task(name=CANARY, ignore_result=True)
+@shared_task(name=CANARY, ignore_result=True, send_events=False)
 def canary() -> None:
     """A process asks itself through Redis whether it still takes messages."""
     hear_canary()

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from workers.local.findings import Finding, fine, note, wrong
+from workers.local.findings import Finding, Verdict, fine, note, wrong
 from workers.local.home import Home
 from workers.local.migrations import database_is_newer, database_is_older
 from workers.local.processes import tail
@@ -19,6 +19,10 @@ from workers.local.supervisor import ProcessState
 _OLDEST_POSTGRES = 16
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 _MANY_DEATHS = 3
+_PATIENT = "5 minutes"
+_SUSPECTS = f"""
+SELECT count(*) FROM runs_run
+WHERE status = 'queued' AND NOT held AND quarantined AND queued_at < now() - interval '{_PATIENT}'"""  # noqa: S608
 _RECENT = timedelta(minutes=5)
 _DEATH = re.compile(r"^(\S+ \S+),\d+ \w+ exited: (\w+) \(.*not expected\)")
 
@@ -40,7 +44,10 @@ def database(url: str) -> Iterator[Finding]:
     if careless:
         yield wrong("database", f"{', '.join(careless)} off: what the server acknowledges may be lost in a crash.")
     yield fine("database", f"PostgreSQL {version} at {place(url)}")
-    yield migrations(url)
+    age = migrations(url)
+    yield age
+    if age.verdict is Verdict.FINE:
+        yield from suspects(url)
 
 
 def migrations(url: str) -> Finding:
@@ -52,6 +59,14 @@ def migrations(url: str) -> Finding:
     if older:
         return note("migrations", f"{len(older)} are not applied yet; `make up` applies them.")
     return fine("migrations", "database and code agree")
+
+
+def suspects(url: str) -> Iterator[Finding]:
+    """Whether runs wait for a quarantine process that is not there, or takes long."""
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        (waiting,) = connection.execute(_SUSPECTS).fetchone() or (0,)
+    if waiting:
+        yield note("quarantine", f"{waiting} runs wait in quarantine for over {_PATIENT}; is its process running?")
 
 
 def doorbell(url: str) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -50,11 +51,14 @@ async def call_tool(
     seconds = _seconds(definition, call, clock or SystemClock())
     if seconds <= 0:
         raise ToolTimeout(f"There is no time left to call {definition.name}.")
+    began = threading.Event()
     try:
         async with asyncio.timeout(seconds) as limit:
-            value = await execute(definition, definition.run, call, prepared)
+            value = await execute(definition, definition.run, call, prepared, began=began)
     except TimeoutError as error:
-        raise _timeout(definition, call, seconds) if limit.expired() else _failure(definition, call, error) from error
+        if limit.expired():
+            raise _timeout(definition, call, seconds, began=began.is_set()) from error
+        raise _failure(definition, call, error) from error
     except ToolFailed:
         raise
     except InvalidInput as error:
@@ -93,12 +97,21 @@ def _seconds(definition: ToolDefinition, call: ToolCall, clock: Clock) -> float:
 
 
 async def execute(
-    definition: ToolDefinition, function: Callable[..., Any], call: ToolCall, arguments: Mapping[str, Any]
+    definition: ToolDefinition,
+    function: Callable[..., Any],
+    call: ToolCall,
+    arguments: Mapping[str, Any],
+    *,
+    began: threading.Event,
 ) -> Any:
-    """What one of the tool's functions returns, called where it wants to be: on the loop, or in a thread."""
+    """What one of the tool's functions returns, called where it wants to be: on the loop, or in a thread.
+
+    `began` is set when it is called: a thread may not be free in time.
+    """
     if inspect.iscoroutinefunction(function):
+        began.set()
         return await function(call, **arguments)
-    future = _submit(partial(_closing, partial(function, call, **arguments)))
+    future = _submit(partial(_closing, partial(_begin, began, partial(function, call, **arguments))))
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
@@ -107,6 +120,11 @@ async def execute(
             keep = partial(_keep_late, definition, call)
             future.add_done_callback(lambda done: _submit(partial(_closing, partial(keep, done))))
         raise
+
+
+def _begin(began: threading.Event, function: Callable[[], Any]) -> Any:
+    began.set()
+    return function()
 
 
 def _keep_late(definition: ToolDefinition, call: ToolCall, done: "Future[Any]") -> None:
@@ -163,8 +181,8 @@ def _check_result(definition: ToolDefinition, encoded: bytes) -> Any:
     return value
 
 
-def _timeout(definition: ToolDefinition, call: ToolCall, seconds: float) -> ToolTimeout:
-    unsafe = definition.effect_under(call.config) == Effect.UNSAFE
+def _timeout(definition: ToolDefinition, call: ToolCall, seconds: float, *, began: bool) -> ToolTimeout:
+    unsafe = began and definition.effect_under(call.config) == Effect.UNSAFE
     message = f"{definition.name} gave no result within {seconds:g} seconds."
     return ToolTimeout(message, retryable=not unsafe, outcome_unknown=unsafe)
 

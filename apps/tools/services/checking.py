@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,8 @@ async def check_call(definition: ToolDefinition, call: ToolCall, arguments: Mapp
         return Unknown()
     try:
         async with asyncio.timeout(definition.timeout_s):
-            finding = await execute(definition, definition.check, call, check_arguments(definition, arguments))
+            prepared = check_arguments(definition, arguments)
+            finding = await execute(definition, definition.check, call, prepared, began=threading.Event())
             return await _read(definition, finding)
     # A check is foreign code, like its tool: whatever it raises, the run must go on.
     except (Exception, SystemExit):

@@ -4,13 +4,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
 from django.db import connection
+from django.utils import timezone
 
+from apps.accounts.models import Workspace
+from apps.runs.models import Run
+from tests.integration.runs.world import set_up_run
 from workers.local import health
 from workers.local.findings import Verdict
 from workers.local.folders import make_folder
@@ -40,6 +45,19 @@ def test_a_migrated_database_agrees_with_the_code(database_url: str) -> None:
     assert (database_is_newer(database_url), database_is_older(database_url)) == ([], [])
     findings = list(health.database(database_url))
     assert [finding.part for finding in findings if finding.verdict is Verdict.FINE] == ["database", "migrations"]
+
+
+def test_suspects_that_nobody_takes_are_told(database_url: str, support: Workspace) -> None:
+    run = set_up_run(support)
+    assert list(health.suspects(database_url)) == []
+    long_ago = timezone.now() - timedelta(minutes=6)
+    Run.objects.filter(id=run.id).update(quarantined=True, queued_at=long_ago)
+    (finding,) = health.suspects(database_url)
+    assert (finding.verdict, finding.message) == (
+        Verdict.NOTE,
+        "1 runs wait in quarantine for over 5 minutes; is its process running?",
+    )
+    assert finding in list(health.database(database_url))
 
 
 def test_a_server_that_may_lose_what_it_acknowledged_is_wrong(database_url: str) -> None:

@@ -108,6 +108,32 @@ def test_a_sync_tool_times_out_too() -> None:
         release.set()
 
 
+def test_a_call_that_no_thread_was_free_for_has_not_happened(settings: Any) -> None:
+    release, called = threading.Event(), []
+
+    def stuck(call: ToolCall) -> None:
+        release.wait(30)
+
+    def pay(call: ToolCall) -> None:
+        called.append(1)
+
+    async def attempt() -> ToolTimeout:
+        stand_in = make(stuck, effect=Effect.READ_ONLY)
+        busy = [asyncio.ensure_future(call_tool(stand_in, a_call(), {})) for _ in range(settings.CEF_TOOL_THREADS)]
+        await asyncio.sleep(0)
+        with pytest.raises(ToolTimeout) as caught:
+            await call_tool(make(pay, timeout_s=0.05), a_call(), {})
+        release.set()
+        await asyncio.gather(*busy)
+        return caught.value
+
+    try:
+        error = asyncio.run(attempt())
+    finally:
+        release.set()
+    assert (error.outcome_unknown, called) == (False, [])
+
+
 def test_the_deadline_of_the_run_is_a_limit_too() -> None:
     called = []
 
