@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 from urllib.parse import urlsplit
 
 _OLDEST_SCHEDULE_S = 600
@@ -31,8 +32,12 @@ def worker(name: str) -> bool:
 
 
 def beat(file: str) -> bool:
-    """Whether the clock wrote its schedule in the last minutes."""
-    return time.time() - os.stat(file).st_mtime < _OLDEST_SCHEDULE_S
+    """Whether the clock wrote its schedule in the last minutes.
+
+    What is written goes to the file or to one beside it: SQLite, where Python keeps shelves since 3.13, has a log.
+    """
+    written = [path.stat().st_mtime for path in Path(file).parent.glob(f"{Path(file).name}*")]
+    return time.time() - max(written, default=0.0) < _OLDEST_SCHEDULE_S
 
 
 if __name__ == "__main__":

@@ -42,6 +42,11 @@ def test_compose_runs_the_declared_command(services: dict[str, Any], process: An
     assert command.split() == process.command.split()
 
 
+@pytest.mark.parametrize("process", PLATFORM, ids=lambda process: process.name)
+def test_compose_waits_as_long_for_the_end_as_is_declared(services: dict[str, Any], process: Any) -> None:
+    assert services[process.name]["stop_grace_period"] == f"{process.stop_seconds}s"
+
+
 def test_compose_has_no_default_secret_and_a_check_of_every_service(services: dict[str, Any]) -> None:
     text = (PROJECT / "docker-compose.yml").read_text()
     secrets = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET|KEYS|PEPPER|TOKEN)\w*)([^}]*)\}", text)
