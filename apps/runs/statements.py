@@ -163,12 +163,12 @@ WITH moved AS (
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM moved WHERE runs_slot.run_id = moved.id
 ), next_in_thread AS (
-    UPDATE runs_run AS run SET held = false, queued_at = now() FROM moved
+    UPDATE runs_run AS run SET held = false, queued_at = now() FROM (SELECT DISTINCT thread_id FROM moved) AS ended
     WHERE %(terminal)s::boolean AND run.held AND run.id = (
-        SELECT id FROM runs_run WHERE thread_id = moved.thread_id AND held AND NOT {which} ORDER BY id LIMIT 1
+        SELECT id FROM runs_run WHERE thread_id = ended.thread_id AND held AND NOT {which} ORDER BY id LIMIT 1
     ) AND NOT EXISTS (
         SELECT FROM runs_run AS before
-        WHERE before.thread_id = moved.thread_id AND NOT before.{which} AND NOT before.held
+        WHERE before.thread_id = ended.thread_id AND NOT before.{which} AND NOT before.held
           AND before.status IN ('queued', 'running', 'waiting')
     )
     RETURNING run.id
@@ -201,7 +201,10 @@ MOVE_MANY: Final = (
     + """
 SELECT id, event_seq, thread_id, (SELECT array_agg(id) FROM next_in_thread) AS next_ids FROM moved"""
 )
-"""The same for many runs, whose rows the caller has locked. Each row says all runs whose turn it is now."""
+"""The same for many runs, whose rows the caller has locked. Each row says all runs whose turn it is now.
+
+DISTINCT makes the next in a thread wait until every run has moved: before that it might be the thread's second.
+"""
 
 
 def _asking(which: str) -> str:

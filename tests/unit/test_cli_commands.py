@@ -88,7 +88,8 @@ def test_json_alone_is_on_standard_output(server: Server) -> None:
 def test_everything_that_belongs_to_a_run_is_sent(server: Server, tmp_path: Path) -> None:
     (tmp_path / "plan.png").write_bytes(b"\x89PNG")
     result = cef(
-        server, "run", "docs@3", "-", "--json-input", "--file", str(tmp_path / "plan.png"), "--thread", "t-1", "--strategy", "enqueue",
+        server, "run", "docs@3", "-", "--json-input", "--file", str(tmp_path / "plan.png"),
+        "--thread", "t-1", "--strategy", "enqueue",
         "--metadata", "ticket=4711", "--metadata", "note=a=b", stdin='{"q": 1}',
     )  # fmt: skip
     assert result.exit_code == 0

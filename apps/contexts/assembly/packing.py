@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from apps.contexts.assembly.candidates import TIERS, Candidate, rank
-from apps.contexts.assembly.printing import Mode, body, heading, stub
+from apps.contexts.assembly.printing import SEAM, Mode, body, heading, stub
 from apps.contexts.exceptions import PinsDoNotFit
 
 Count = Callable[[str], int]
@@ -130,9 +130,14 @@ def _pack_tier(
 
 def _whole(candidate: Candidate, count: Count, reason: str) -> Placed:
     head = heading(candidate.layer, candidate.title)
-    text = candidate.text or ""
-    tokens = candidate.tokens + (count(head) if head else 0)
-    return Placed(candidate, Mode.FULL, head + body(text), tokens, reason)
+    text = body(candidate.text or "")
+    return Placed(candidate, Mode.FULL, head + text, _tokens(candidate, head, text, count), reason)
+
+
+def _tokens(candidate: Candidate, head: str, text: str, count: Count) -> int:
+    if text.startswith("/"):
+        return count((head or SEAM) + text)
+    return candidate.tokens + (count(head) if head else 0)
 
 
 def _smaller(candidate: Candidate, purse: _Purse, count: Count, reason: str) -> Placed | None:

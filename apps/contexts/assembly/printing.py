@@ -2,12 +2,17 @@
 
 Every printed item starts with a character that is no white space and ends with an empty line. The tokenizers of the
 o200k and cl100k families never join across such a seam, so the tokens of a region are the sum of its items' tokens.
+The one exception is a text that starts with a slash, which they take together with line breaks and the sign before
+them; such a text is counted together with what stands before it.
 """
 
 import hashlib
 from enum import StrEnum
+from typing import Final
 
 from apps.contexts.assembly.candidates import Layer
+
+SEAM: Final = ".\n\n"  # how an item may end that stands before another
 
 
 class Mode(StrEnum):

@@ -72,5 +72,6 @@ CANCELLED: Final = [
         "Most were waiting for a worker",
         value={"matched": 812, "cancelled": 800, "requested": 12, "remaining": 0},
         response_only=True,
+        status_codes=["202"],
     )
 ]

@@ -29,6 +29,23 @@ class BudgetWriteSerializer(StrictSerializer):
     )
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "In the third week",
+            value={
+                "month": "2026-11-01",
+                "token_limit": 50_000_000,
+                "usd_limit": "200.00",
+                "tokens_spent": 31_402_118,
+                "usd_spent": "96.41",
+                "tokens_reserved": 48_000,
+                "usd_reserved": "0.12",
+            },
+            response_only=True,
+        )
+    ]
+)
 class BudgetSerializer(serializers.Serializer[Any]):
     """What the workspace may spend in this month, what it has spent, and what calls under way have set aside."""
 

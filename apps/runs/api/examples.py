@@ -203,6 +203,35 @@ RESOLVE: Final = [
     OpenApiExample("It did not", value={"decision": "run", "note": "Not on the statement."}, request_only=True),
 ]
 
+RERUN: Final = [
+    OpenApiExample("The rest again, by a newer version", value={"from_step": 3, "agent_version": 4}, request_only=True),
+    OpenApiExample(
+        "All of it, with another question", value={"from_step": 1, "input": "And a batch?"}, request_only=True
+    ),
+]
+
+FORK: Final = [
+    OpenApiExample(
+        "From the second answer on",
+        value={"at_run": _ID, "title": "What if the order had arrived?"},
+        request_only=True,
+    )
+]
+
+COMPARISON: Final = [
+    OpenApiExample(
+        "The same call, another answer",
+        value={
+            "run": DETAIL[0].value,
+            "other": DETAIL[0].value | {"agent_version": 4, "rerun_of": _ID, "rerun_from": 1, "output": "Use DELETE."},
+            "same_output": False,
+            "first_difference": 0,
+            "steps": [{"same": False, "run": _STEP, "other": _STEP}],
+        },
+        response_only=True,
+    )
+]
+
 EXPORT: Final = [
     OpenApiExample(
         "A run with all that it left",

@@ -39,6 +39,15 @@ class RetentionWriteSerializer(StrictSerializer):
     )
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Payloads for a month",
+            value={"run_days": 365, "payload_days": 30, "swept_at": "2026-11-23T09:30:00Z"},
+            response_only=True,
+        )
+    ]
+)
 class RetentionSerializer(serializers.Serializer[Any]):
     """How long finished runs and their payloads are kept; null is for good."""
 
@@ -54,6 +63,9 @@ class DaysSerializer(StrictSerializer):
     payload_days = serializers.IntegerField(min_value=1, max_value=MAX_DAYS, required=False)
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample("A first sweep", value={"runs": 1204, "payloads": 18_377}, response_only=True)]
+)
 class PreviewSerializer(serializers.Serializer[Any]):
     """What would go now."""
 

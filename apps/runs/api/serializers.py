@@ -106,6 +106,7 @@ class ResumeSerializer(StrictSerializer):
     limits = LimitsSerializer(required=False, help_text="Replace the run's limits, say after `budget_exceeded`.")
 
 
+@extend_schema_serializer(examples=examples.RERUN)
 class RerunSerializer(StrictSerializer):
     """Where a rerun begins, and what it does otherwise."""
 
@@ -115,6 +116,7 @@ class RerunSerializer(StrictSerializer):
     limits = LimitsSerializer(required=False)
 
 
+@extend_schema_serializer(examples=examples.FORK)
 class ForkSerializer(StrictSerializer):
     """Up to where a conversation is copied."""
 
@@ -244,6 +246,7 @@ class StepPairSerializer(serializers.Serializer[Any]):
     other = StepSerializer(allow_null=True)
 
 
+@extend_schema_serializer(examples=examples.COMPARISON)
 class ComparisonSerializer(serializers.Serializer[Any]):
     """Two runs side by side."""
 

@@ -39,6 +39,7 @@ def test_it_works(client, support):
         "agent_version": 1,
         "held": False,
         "thread_id": None,
+        "parent_id": None,
         "batch_id": None,
         "rerun_of": None,
         "rerun_from": None,

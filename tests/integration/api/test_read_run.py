@@ -68,6 +68,7 @@ def test_its_steps(client, run):
         "name": "double",
         "tool_call_id": "call-a",
         "attempt": 1,
+        "reused": False,
         "error_code": None,
         "first_token_ms": None,
         "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": "0"},

@@ -131,6 +131,19 @@ def test_the_rest_of_a_thread_has_its_turn(support):
     assert claim()["id"] == third.id
 
 
+def test_in_whichever_order_their_rows_lie_the_next_waits_until_all_of_them_have_left(support):
+    make_agent(support)
+    thread = create_thread(support.id)
+    runs = submit(support, *"123456", thread_id=thread.id, strategy=Strategy.ENQUEUE)
+    *others, active, last = sorted(runs, key=lambda run: run.id)
+    Run.objects.update(held=True)
+    Run.objects.filter(id=active.id).update(held=False)
+    Run.objects.exclude(id=last.id).update(metadata={"k": 1})
+    assert cancel_runs(support.id, RunFilter(metadata={"k": 1})) == Cancelled(matched=5, cancelled=5)
+    assert list(Run.objects.filter(held=False, status="queued")) == [last]
+    assert {run.id for run in Run.objects.filter(status="cancelled")} == {run.id for run in [*others, active]}
+
+
 def test_a_whole_thread(support):
     make_agent(support)
     thread = create_thread(support.id)

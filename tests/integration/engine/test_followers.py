@@ -1,6 +1,7 @@
 """A place that a run gives back is taken at once: its bell has rung before, and nobody polls in these tests."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_under_a_cap(support, settings, hosts):
     for run in runs:
         assert ended(run).status == "succeeded"
     starts = list(Run.objects.order_by("started_at").values_list("started_at", "finished_at"))
-    assert all(finished <= started for (_, finished), (started, _) in zip(starts, starts[1:], strict=False))
+    assert all(finished <= started for (_, finished), (started, _) in pairwise(starts))
 
 
 def test_a_run_without_a_cap_that_ends_costs_no_claim(support, idle):

@@ -207,7 +207,7 @@ def test_the_engines_pool_prepares_the_claim_with_one_plan_for_all(support):
             return await fetch_one(pool, "SELECT generic_plans, custom_plans FROM pg_prepared_statements", {})
 
     found = asyncio.run(plans())
-    assert found["custom_plans"] <= 5
+    assert found["custom_plans"] <= 10  # five to try, and one after each ANALYZE that autovacuum may do meanwhile
     assert found["generic_plans"] >= 25
 
 

@@ -184,10 +184,10 @@ def test_the_claim_with_ten_thousand_runs_queued(crowd, capped):
     if capped:
         set_cap(agent_subject(crowd["workspace"].id, "docs"), slots=0)
         set_cap(workspace_subject(crowd["workspace"].id), slots=500)
-    tables = BIG | {"runs_slot"} if capped else BIG
-    assert rows_read(plan_of(*hot_statements(crowd)["claim"]), tables) <= 12
+    tables, most = (BIG | {"runs_slot"}, 15) if capped else (BIG, 12)
+    assert rows_read(plan_of(*hot_statements(crowd)["claim"]), tables) <= most
     analyze()
-    assert rows_read(plan_of(*hot_statements(crowd)["claim"]), tables) <= 12
+    assert rows_read(plan_of(*hot_statements(crowd)["claim"]), tables) <= most
 
 
 @pytest.mark.parametrize("name", ["record", "record effect", "already recorded", "intend", "move", "request cancel"])

@@ -62,6 +62,15 @@ def test_every_byte_belongs_to_one_item_and_tokens_add_up(rows, budget):
     assert count(assembly.stable) + count(assembly.tail) <= assembly.tokens <= budget
 
 
+def test_a_slash_that_joins_the_line_breaks_before_it_is_counted():
+    headed = candidate("a", "/<", title=":")
+    bare = [candidate(name, text, layer=Layer.INSTRUCTIONS) for name, text in (("b", "Do <"), ("c", "/<"))]
+    for rows in ([headed], bare):
+        assembly = assembled(rows)
+        assert assembly.tokens >= count(assembly.stable)
+    assert [item.tokens for item in assembled([headed]).manifest.items] == [count("## :\n/<\n\n")]
+
+
 @given(candidates(), st.integers(0, 800))
 def test_a_manifest_prints_the_same_bytes_again(rows, budget):
     assume(sum(row.tokens + 30 for row in rows if row.pinned) <= budget)

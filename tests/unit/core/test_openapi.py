@@ -10,7 +10,6 @@ from drf_spectacular.validation import validate_schema
 
 from apps.core.problems import MEDIA_TYPE
 
-
 # Their address holds the credential.
 OPEN_DOORS = {"POST /api/v1/events/{token}"}
 
