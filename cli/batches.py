@@ -108,6 +108,7 @@ def submit(session: Session, /, file: TextIO, agent: str, pairs: tuple[str, ...]
 @click.option("--agent", help="The agent's slug.")
 @click.option("thread_id", "--thread", help="The conversation's id.")
 @click.option("batch_id", "--batch", help="The batch's id.")
+@click.option("schedule_id", "--schedule", help="The id of the schedule that started them.")
 @click.option("created_after", "--after", help="Submitted at this time (ISO 8601) or later.")
 @click.option("created_before", "--before", help="Submitted before this time (ISO 8601).")
 @click.option("--metadata", help='JSON object that the run\'s metadata contains, such as {"ticket": "4711"}.')

@@ -27,6 +27,8 @@ def runs() -> None:
 @click.option("--status", help="One state or several, comma separated: queued, running, waiting, succeeded, …")
 @click.option("--agent", help="The agent's slug.")
 @click.option("thread_id", "--thread", help="The conversation's id.")
+@click.option("batch_id", "--batch", help="The batch's id.")
+@click.option("schedule_id", "--schedule", help="The id of the schedule that started them.")
 @limit_option
 @json_option
 @pass_session

@@ -61,6 +61,7 @@ class RunFilter:
     agent: str | None = None
     thread_id: UUID | None = None
     batch_id: UUID | None = None
+    schedule_id: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     metadata: dict[str, Any] | None = None
@@ -81,6 +82,8 @@ class RunFilter:
             condition &= Q(thread_id=self.thread_id)
         if self.batch_id is not None:
             condition &= Q(batch_id=self.batch_id)
+        if self.schedule_id is not None:
+            condition &= Q(schedule_id=self.schedule_id)
         if self.created_after is not None:
             condition &= Q(created_at__gte=self.created_after, id__gte=first_id(self.created_after, -CLOCK_SLACK_MS))
         if self.created_before is not None:

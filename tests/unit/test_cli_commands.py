@@ -233,6 +233,12 @@ def test_lists_are_tables_for_people_and_tabs_for_programs(server: Server) -> No
     ]
 
 
+def test_a_list_is_narrowed_by_where_its_runs_come_from(server: Server) -> None:
+    server.routes["GET /api/v1/runs"] = page(run_json())
+    cef(server, "runs", "list", "--schedule", "s1", "--batch", "b1")
+    assert server.asked[-1].query == {"schedule_id": "s1", "batch_id": "b1", "limit": "20"}
+
+
 def test_an_empty_list_prints_nothing_to_standard_output(server: Server) -> None:
     server.routes["GET /api/v1/runs"] = page()
     result = cef(server, "runs", "list")

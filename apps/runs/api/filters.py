@@ -21,6 +21,7 @@ class RunFilterSerializer(StrictSerializer):
     agent = serializers.SlugField(required=False)
     thread_id = serializers.UUIDField(required=False)
     batch_id = serializers.UUIDField(required=False)
+    schedule_id = serializers.UUIDField(required=False)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
     metadata = serializers.CharField(required=False, help_text='Such as `{"ticket": "4711"}`.')
@@ -70,6 +71,7 @@ PARAMETERS = [
     OpenApiParameter("agent", str, description="The agent's slug."),
     OpenApiParameter("thread_id", {"type": "string", "format": "uuid"}),
     OpenApiParameter("batch_id", {"type": "string", "format": "uuid"}),
+    OpenApiParameter("schedule_id", {"type": "string", "format": "uuid"}, description="Those that it started."),
     OpenApiParameter("created_after", {"type": "string", "format": "date-time"}),
     OpenApiParameter("created_before", {"type": "string", "format": "date-time"}),
     OpenApiParameter("metadata", str, description="A JSON object that the run's metadata contains."),

@@ -2,12 +2,13 @@
 
 from django.db import models
 
-from apps.accounts.models import WorkspaceModel
+from apps.accounts.models import Workspace, WorkspaceModel
 
 
 class Batch(WorkspaceModel):
     """Up to a thousand runs of one request; how far they are is counted over them."""
 
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+", db_index=False)
     total = models.IntegerField()
     metadata = models.JSONField(default=dict, blank=True)
     created_by_kind = models.CharField(max_length=20, blank=True, default="")

@@ -18,7 +18,7 @@ class Step(models.Model):
     """
 
     pk = models.CompositePrimaryKey("run_id", "n")
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_index=False)
     n = models.IntegerField()
     key = models.CharField(max_length=300)
     kind = models.CharField(max_length=8, choices=[(k, k) for k in StepKind])
@@ -50,7 +50,7 @@ class Event(models.Model):
     """One line of a run's history, numbered under the run's row lock; `seq` is the SSE id."""
 
     pk = models.CompositePrimaryKey("run_id", "seq")
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", db_index=False)
     seq = models.BigIntegerField()
     type = models.CharField(max_length=40, choices=[(t, t) for t in EventType])
     step_n = models.IntegerField(null=True)
@@ -72,7 +72,7 @@ class Effect(WorkspaceModel):
     result of a call that came back is in its step.
     """
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects", db_index=False)
     key = models.CharField(max_length=300)
     tool = models.CharField(max_length=200)
     state = models.CharField(max_length=16, choices=[(s, s) for s in EffectState], default=EffectState.INTENT)

@@ -7,7 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
-from apps.accounts.models import WorkspaceModel
+from apps.accounts.models import Workspace, WorkspaceModel
 from apps.agents.models import Agent, AgentVersion
 from apps.runs.models.batch import Batch
 from apps.runs.models.references import reference_index
@@ -26,6 +26,7 @@ class Thread(WorkspaceModel):
     A fork begins with a copy of what another thread had said, up to and with its run `forked_at`; see `Turn`.
     """
 
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+", db_index=False)
     title = models.CharField(max_length=200, blank=True, default="")
     metadata = models.JSONField(default=dict, blank=True)
     forked_from = models.ForeignKey(
@@ -48,7 +49,7 @@ class Turn(models.Model):
     """What a thread had been told before it was forked: the messages of one run, copied, in order of `n`."""
 
     pk = models.CompositePrimaryKey("thread_id", "n")
-    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="turns")
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="turns", db_index=False)
     n = models.IntegerField()
     run_id = models.UUIDField(help_text="The run that said it; it may be erased by now.")
     messages = models.BinaryField()
@@ -69,13 +70,16 @@ class Run(WorkspaceModel):
     process that got the present epoch from its claim may record. `held` runs wait behind another run of their thread;
     `quarantined` ones are taken only by the process that runs one at a time.
 
-    No index may be for running runs alone: when the statistics know of few, the planner would walk it to find the one
-    that a statement names by its id.
+    A foreign key has no index of its own where one of `Meta` begins with it. No index may be for running runs alone:
+    when the statistics know of few, the planner would walk it to find the one that a statement names by its id.
     """
 
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs", db_index=False)
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
-    thread = models.ForeignKey(Thread, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    thread = models.ForeignKey(
+        Thread, null=True, blank=True, on_delete=models.PROTECT, related_name="runs", db_index=False
+    )
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children", db_index=False
     )

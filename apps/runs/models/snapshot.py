@@ -15,7 +15,7 @@ class Snapshot(models.Model):
     """
 
     pk = models.CompositePrimaryKey("run_id", "n")
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="snapshots")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="snapshots", db_index=False)
     n = models.IntegerField()
     run_step = models.IntegerField()
     model_calls = models.IntegerField()

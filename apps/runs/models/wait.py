@@ -19,7 +19,7 @@ class Wait(WorkspaceModel):
     its turn are resolved. `result` is JSON bytes, an `apps.runs.waiting.Result`.
     """
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="waits")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="waits", db_index=False)
     kind = models.CharField(max_length=10, choices=[(k, k) for k in WaitKind])
     state = models.CharField(max_length=10, choices=[(s, s) for s in WaitState], default=WaitState.OPEN)
     run_step = models.IntegerField()
@@ -67,7 +67,7 @@ class Decision(IdentifiedModel):
     `digest` says which arguments it is about: an approval of others, before somebody edited them, no longer counts.
     """
 
-    wait = models.ForeignKey(Wait, on_delete=models.CASCADE, related_name="decisions")
+    wait = models.ForeignKey(Wait, on_delete=models.CASCADE, related_name="decisions", db_index=False)
     verdict = models.CharField(max_length=10, choices=[(v, v) for v in Verdict])
     digest = models.BinaryField(max_length=32)
     arguments = models.BinaryField(null=True, help_text="JSON bytes: the call's arguments as edited by who approved.")

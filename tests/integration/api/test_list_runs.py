@@ -10,6 +10,8 @@ from django.utils.timezone import now
 from apps.core.ids import new_id
 from apps.runs.models import Run
 from apps.runs.services import create_thread
+from apps.runs.services.schedules import ScheduleRequest, create_schedule
+from apps.runs.services.schedules_firing import fire_schedule
 from apps.runs.states import RunStatus
 from tests.integration.api.problems import pointers, problem
 from tests.integration.runs.world import finish, make_agent, set_up_run
@@ -128,6 +130,14 @@ def test_by_thread(client, mixed):
     assert ids(client.get(f"{URL}?thread_id={new_id()}")) == []
 
 
+def test_by_schedule(client, support, mixed):
+    asked = ScheduleRequest(name="report", agent="docs", input="x", cron="0 9 * * *")
+    schedule = create_schedule(support.id, asked)
+    fired = fire_schedule(support.id, schedule.id)
+    assert ids(client.get(f"{URL}?schedule_id={schedule.id}")) == [str(fired.id)]
+    assert ids(client.get(f"{URL}?schedule_id={new_id()}")) == []
+
+
 def test_by_time(client, support):
     runs = [set_up_run(support) for _ in range(4)]
     moment = runs[2].created_at
@@ -163,6 +173,7 @@ def test_by_time_when_the_clocks_disagree(client, support, skew):
         ("status=queued,", "/status"),
         ("agent=a%20b", "/agent"),
         ("thread_id=7x", "/thread_id"),
+        ("schedule_id=7x", "/schedule_id"),
         ("created_after=yesterday", "/created_after"),
         ("created_after=2026-13-01T00:00:00Z", "/created_after"),
         ("created_before=9999-12-31T23:59:59-23:59", "/created_before"),

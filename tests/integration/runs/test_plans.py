@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from apps.accounts.models import Workspace
 from apps.core.ids import new_id
 from apps.runs.caps import agent_subject, workspace_subject
-from apps.runs.models import Event, Run, Thread
+from apps.runs.models import Effect, Event, Run, Step, Thread
 from apps.runs.selectors import RunFilter, events_of, run_summaries, steps_of
 from apps.runs.services import create_run, create_thread
 from apps.runs.services.caps import set_cap
@@ -218,6 +218,7 @@ def listed(crowd: dict[str, Any], wanted: RunFilter) -> tuple[str, Any]:
         (RunFilter(agent="docs"), 51),
         (RunFilter(agent="idle"), 0),
         (RunFilter(thread_id=new_id()), 0),
+        (RunFilter(schedule_id=new_id()), 0),
         (RunFilter(metadata={"ticket": 4711}), 10),
         (RunFilter(metadata={"ticket": "none has this"}), 10),
         (RunFilter(metadata={"ticket": 4711, "team": 0}), 10),
@@ -240,6 +241,16 @@ def test_a_page_far_down_the_list_costs_the_same(crowd):
     runs = Run.objects.filter(workspace_id=crowd["workspace"].id)
     middle = runs.order_by("-id").values_list("id", flat=True)[MANY // 2]
     assert rows_read(plan_of(*sql(run_summaries(runs.filter(id__lt=middle)).order_by("-id")[:51]))) <= 51
+
+
+def test_what_refers_to_a_row_that_is_to_go(crowd):
+    """As a delete asks, of the foreign keys whose index begins another one's columns."""
+    nobody = [new_id(), new_id()]
+    for name in ("workspace_id", "agent_id", "thread_id"):
+        assert rows_read(plan_of(*sql(Run.objects.filter(**{f"{name}__in": nobody})))) == 0
+    assert rows_read(plan_of(*sql(Thread.objects.filter(workspace_id__in=nobody)))) == 0
+    for rows in (Step, Event, Effect):
+        assert rows_read(plan_of(*sql(rows.objects.filter(run_id__in=nobody)))) == 0
 
 
 def test_the_list_of_threads(crowd):
