@@ -29,7 +29,7 @@ _CLAIM: Final = f"""
     UPDATE runs_run AS run
     SET status = 'running', worker_id = %(worker)s, lease_epoch = lease_epoch + 1, attempt = attempt + 1,
         started_at = coalesce(started_at, now()), event_seq = event_seq + 1, next_wake_at = NULL,
-        deadline_at = coalesce(
+        deadline_at = least(
             deadline_at, now() + make_interval(secs => least((limits ->> 'seconds')::float8, {LONGEST_LIFE}))
         )
     FROM chosen WHERE run.id = chosen.id

@@ -72,6 +72,7 @@ def _columns(asked: Asked) -> dict[str, Any]:
         "assignees": asked.assignee,
         "roles": asked.role,
         "needed": asked.needed,
+        "services": asked.services,
         "due_seconds": asked.due_seconds,
         "due_at": asked.due_at,
         "on_due": asked.on_due.value,

@@ -7,12 +7,12 @@ WITH asked AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(kinds)s::text[], %(states)s::text[], %(steps)s::int[], %(calls)s::text[], %(tools)s::text[],
         %(prompts)s::text[], %(arguments)s::bytea[], %(digests)s::bytea[], %(schemas)s::text[], %(results)s::bytea[],
-        %(assignees)s::text[], %(roles)s::text[], %(needed)s::int[], %(due_seconds)s::float8[],
+        %(assignees)s::text[], %(roles)s::text[], %(needed)s::int[], %(services)s::boolean[], %(due_seconds)s::float8[],
         %(due_at)s::timestamptz[], %(on_due)s::text[], %(escalate_roles)s::text[], %(tokens)s::bytea[],
         %(children)s::uuid[], %(events)s::bytea[]
     ) WITH ORDINALITY AS asked (
         id, kind, state, run_step, tool_call_id, tool, prompt, arguments, digest, answer_schema, result, assignee, role,
-        needed, due_seconds, due_at, on_due, escalate_role, token_digest, child_id, event, n
+        needed, services, due_seconds, due_at, on_due, escalate_role, token_digest, child_id, event, n
     )
 ), moved AS (
     UPDATE runs_run
@@ -33,11 +33,11 @@ WITH asked AS (
 ), opened AS (
     INSERT INTO runs_wait (
         id, workspace_id, run_id, kind, state, run_step, tool_call_id, tool, prompt, arguments, digest, answer_schema,
-        result, assignee_id, role, needed, due_at, on_due, escalate_role, token_digest, child_id, resolved_at
+        result, assignee_id, role, needed, services, due_at, on_due, escalate_role, token_digest, child_id, resolved_at
     )
     SELECT id, workspace_id, run_id, kind, state, run_step, tool_call_id, tool, prompt, arguments, digest,
            answer_schema::jsonb, result, assignee_id,
-           CASE WHEN assignee <> '' AND assignee_id IS NULL THEN 'admin' ELSE role END, needed,
+           CASE WHEN assignee <> '' AND assignee_id IS NULL THEN 'admin' ELSE role END, needed, services,
            coalesce(due_at, now() + make_interval(secs => due_seconds)), on_due, escalate_role, token_digest, child_id,
            CASE WHEN state <> 'open' THEN now() END
     FROM placed

@@ -91,6 +91,7 @@ class Asked:
     assignee: str = ""
     role: str = ""
     needed: int = 1
+    services: bool = False
     due_seconds: float | None = None
     due_at: datetime | None = None
     on_due: OnDue = OnDue.REJECT

@@ -5,23 +5,21 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from apps.accounts.models import Membership
-from apps.accounts.permissions import Permission, Role, roles_with
+from apps.accounts.permissions import Role
 from apps.accounts.principals import Principal
 from apps.core import canonical
+from apps.runs.approvals import approvals, deciders
 from apps.runs.exceptions import WaitNotFound
 from apps.runs.models import Decision, Run, Wait
-from apps.runs.states import Verdict, WaitKind, WaitState
+from apps.runs.states import WaitKind, WaitState
 from apps.runs.waiting import Result, call_digest, known_token
 
 DECIDABLE: Final = (WaitKind.APPROVAL, WaitKind.QUESTION)
 """Kinds that people end."""
 
 CHILDREN_SHOWN: Final = 100
-
-_APPROVALS: Final = Count("decisions", filter=Q(decisions__verdict=Verdict.APPROVE, decisions__digest=F("digest")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +45,19 @@ def waits_for(principal: Principal, wanted: WaitFilter) -> QuerySet[Wait]:
 
 
 def decidable_by(principal: Principal) -> Q:
-    """Waits that the principal may end as others' requests; who asked for a run decides about none of its calls."""
+    """Waits that the principal may end as others' requests; who asked for a run decides about none of its calls.
+
+    Nor does a service account, unless the call's policy counts it.
+    """
     roles = [role.value for role in Role if not role.outranks(principal.role)]
     own = Q(kind=WaitKind.APPROVAL, run__created_by_kind=principal.kind, run__created_by_id=principal.id)
+    if principal.kind == "service_account":
+        own |= Q(kind=WaitKind.APPROVAL, services=False)
     mine = Q(assignee_id=None)
     if principal.kind == "user":
         mine |= Q(assignee_id=principal.id)
     if not Role.ADMIN.outranks(principal.role):
-        asked = _deciders().filter(workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"))
+        asked = deciders().filter(workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"))
         mine |= Q(~Exists(asked))
     return Q(kind__in=DECIDABLE, role__in=["", *roles]) & mine & ~own
 
@@ -63,11 +66,7 @@ def has_assignee(wait: Wait) -> bool:
     """Whether one member was asked who can still decide. One who has left, or may not any more, blocks nobody."""
     if wait.assignee_id is None:
         return False
-    return _deciders().filter(workspace_id=wait.workspace_id, user_id=wait.assignee_id).exists()
-
-
-def _deciders() -> QuerySet[Membership]:
-    return Membership.objects.filter(role__in=sorted(roles_with(Permission.WAITS_DECIDE)), user__is_active=True)
+    return deciders().filter(workspace_id=wait.workspace_id, user_id=wait.assignee_id).exists()
 
 
 def get_wait(workspace_id: UUID, wait_id: UUID) -> Wait:
@@ -93,6 +92,7 @@ def wait_json(wait: Wait) -> dict[str, Any]:
         "assignee_id": wait.assignee_id,
         "role": wait.role or None,
         "needed": wait.needed,
+        "services": wait.services,
         "approvals": getattr(wait, "approvals", 0),
         "due_at": wait.due_at,
         "on_due": wait.on_due,
@@ -160,7 +160,7 @@ def relatives(run_id: UUID) -> dict[str, Any]:
 def with_names(waits: QuerySet[Wait]) -> QuerySet[Wait]:
     """With their run and its agent, and how many have approved what is to be decided on."""
     rows = waits.select_related("run__agent").defer("run__input", "run__output", "run__messages")
-    return rows.annotate(approvals=_APPROVALS)
+    return rows.annotate(approvals=approvals())
 
 
 def _result_json(result: Result) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class ApprovalPolicy(BaseModel):
     assignee: str | None = Field(None, max_length=254, description="The e-mail of the only member who may decide.")
     role: Role = Field(Role.OPERATOR, description="The lowest role that may decide.")
     needed: int = Field(1, ge=1, le=20, description="How many people must approve.")
+    services: bool = Field(False, description="Whether service accounts count like people.")
     due_seconds: int | None = Field(None, ge=1, le=365 * 86_400, description="How long people have; null is for ever.")
     on_due: Literal["reject", "approve", "escalate"] = Field("reject", description="What happens then.")
     escalate_role: Role | None = Field(None, description="Who decides after that: the lowest role.")

@@ -14,5 +14,7 @@ CEF_CONSUMER_SECONDS = env.number("CEF_CONSUMER_SECONDS", 60.0, low=1.0, high=36
 CEF_START_PACE_SECONDS = env.number("CEF_START_PACE_SECONDS", 0.008, low=0.0, high=1.0)
 CEF_RUN_DEPTH = env.integer("CEF_RUN_DEPTH", 5, low=0, high=50)
 CEF_RUN_CHILDREN = env.integer("CEF_RUN_CHILDREN", 100, low=0, high=10_000)
+CEF_RUN_TREE = env.integer("CEF_RUN_TREE", 1000, low=1, high=100_000)
+CEF_TIMER_DAYS = env.integer("CEF_TIMER_DAYS", 366, low=1, high=3660)
 CEF_FAILPOINT = env.words("CEF_FAILPOINT")
 CEF_ENGINE_CONNECTIONS = env.integer("CEF_ENGINE_CONNECTIONS", 8, low=1, high=64)

@@ -211,6 +211,7 @@ def _approval(guard: Guard, asked: Asked) -> Asked:
         assignee=policy.assignee or "",
         role=policy.role.value,
         needed=policy.needed,
+        services=policy.services,
         due_seconds=policy.due_seconds,
         on_due=OnDue(policy.on_due),
         escalate_role=policy.escalate_role.value if policy.escalate_role else "",

@@ -34,6 +34,7 @@ WAIT: Final[dict[str, Any]] = {
     "assignee_id": None,
     "role": "admin",
     "needed": 1,
+    "services": False,
     "approvals": 0,
     "due_at": "2026-11-24T09:30:00Z",
     "on_due": "reject",
@@ -64,7 +65,10 @@ class WaitSerializer(serializers.Serializer[Any]):
     assignee_id = serializers.UUIDField(allow_null=True, help_text="The only user who may decide.")
     role = serializers.CharField(allow_null=True, help_text="The lowest role that may decide.")
     needed = serializers.IntegerField(help_text="How many people must approve.")
-    approvals = serializers.IntegerField(help_text="How many have approved these arguments.")
+    services = serializers.BooleanField(help_text="Whether approvals of service accounts count.")
+    approvals = serializers.IntegerField(
+        help_text="How many have approved these arguments, without those who may not decide any more."
+    )
     due_at = serializers.DateTimeField(allow_null=True)
     on_due = serializers.ChoiceField([due.value for due in OnDue])
     escalate_role = serializers.CharField(allow_null=True)

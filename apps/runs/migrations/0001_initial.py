@@ -353,6 +353,7 @@ class Migration(migrations.Migration):
                 ('assignee_id', models.UUIDField(blank=True, help_text='The only user who may decide.', null=True)),
                 ('role', models.CharField(blank=True, default='', help_text='The lowest role that may decide.', max_length=20)),
                 ('needed', models.PositiveSmallIntegerField(default=1, help_text='How many people must approve.')),
+                ('services', models.BooleanField(default=False, help_text='Whether approvals of service accounts count.')),
                 ('due_at', models.DateTimeField(blank=True, null=True)),
                 ('on_due', models.CharField(choices=[(apps.runs.states.OnDue['REJECT'], apps.runs.states.OnDue['REJECT']), (apps.runs.states.OnDue['APPROVE'], apps.runs.states.OnDue['APPROVE']), (apps.runs.states.OnDue['ESCALATE'], apps.runs.states.OnDue['ESCALATE'])], default=apps.runs.states.OnDue['REJECT'], max_length=10)),
                 ('escalate_role', models.CharField(blank=True, default='', max_length=20)),

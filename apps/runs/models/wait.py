@@ -34,6 +34,7 @@ class Wait(WorkspaceModel):
     assignee_id = models.UUIDField(null=True, blank=True, help_text="The only user who may decide.")
     role = models.CharField(max_length=20, blank=True, default="", help_text="The lowest role that may decide.")
     needed = models.PositiveSmallIntegerField(default=1, help_text="How many people must approve.")
+    services = models.BooleanField(default=False, help_text="Whether approvals of service accounts count.")
     due_at = models.DateTimeField(null=True, blank=True)
     on_due = models.CharField(max_length=10, choices=[(d, d) for d in OnDue], default=OnDue.REJECT)
     escalate_role = models.CharField(max_length=20, blank=True, default="")

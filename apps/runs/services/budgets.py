@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from apps.core.exceptions import Fault, InvalidInput
 from apps.core.ids import new_id
 from apps.runs.budget_statements import OPEN_MONTH
+from apps.runs.family_statements import OPEN_ACCOUNT
 from apps.runs.limits import Limits
 from apps.runs.models import Account, Budget, Run
 from apps.runs.spending import month_account, month_usage
@@ -63,9 +64,18 @@ def descendants_accounts(parent: Run) -> list[UUID]:
     return list(parent.account_ids)
 
 
-def limit_account(run_id: UUID, limits: Limits) -> None:
-    """Set the ceilings of the account that a run shares with its children, if it has one, to those of its limits."""
-    Account.objects.filter(subject_id=run_id, month=None).update(token_limit=limits.tokens, usd_limit=_usd_of(limits))
+def limit_account(run: Run, limits: Limits) -> None:
+    """Give the run and those that it has started together the ceilings of its limits; what all have spent counts.
+
+    The run's row is locked by the caller.
+    """
+    ceilings = {"token_limit": limits.tokens, "usd_limit": _usd_of(limits)}
+    there = Account.objects.filter(subject_id=run.id, month=None).update(**ceilings)
+    if there or (limits.tokens is None and limits.usd is None):
+        return
+    row = {"id": new_id(), "workspace": run.workspace_id, "run": run.id}
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN_ACCOUNT, row | {"tokens": limits.tokens, "usd": ceilings["usd_limit"]})
 
 
 def _usd_of(limits: Limits) -> Decimal | None:

@@ -26,6 +26,11 @@ def create_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBO
     Queries: two reads and two inserts, and more only for a thread, attachments or mounted contexts.
     """
     require_intake(workspace_id)
+    return accept_run(workspace_id, request, origin=origin)
+
+
+def accept_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBODY) -> Run:
+    """The same without asking whether the intake is paused: for runs that belong to work which was accepted before."""
     version = resolve_version(workspace_id, request.agent)
     with transaction.atomic():
         run = draft_run(workspace_id, request, version, origin=origin)

@@ -18,7 +18,8 @@ from apps.runs.transitions import Move, apply_move
 
 
 def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None) -> Run:
-    """The run, queued again; recorded steps are reused. `limits` replace the run's, say after `budget_exceeded`.
+    """The run, queued again; recorded steps are reused. `limits` replace the run's, say after `budget_exceeded`;
+    what the runs that it started have spent counts against its tokens and USD.
 
     Raises RunNotFound, RunNotResumable when it has not failed, PayloadsRemoved when retention was there before,
     ThreadBusy when its thread went on meanwhile, and InvalidRunInput for limits that are none.
@@ -36,7 +37,7 @@ def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None
             _require_idle_thread(run)
             if limits is not None:
                 Run.objects.filter(id=run.id).update(limits=limits.stored())
-                limit_account(run.id, limits)
+                limit_account(run, limits)
     except IllegalTransition:
         raise RunNotResumable(f"The run is {run.status}; only a failed run can be resumed.") from None
     except IntegrityError as error:

@@ -1,11 +1,13 @@
 """What a parent hears of its child: how it ended, at once or from the sweeper."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.db import transaction
 
 from apps.core import canonical
 from apps.runs import payloads
+from apps.runs.exceptions import WaitNotFound
 from apps.runs.models import Run, Wait
 from apps.runs.services.waits_settling import lock_wait, settle
 from apps.runs.states import TERMINAL, RunStatus, WaitState
@@ -19,7 +21,7 @@ def tell_parent(run_id: UUID) -> None:
     then its children, and never the other way round.
     """
     for wait_id in Wait.objects.filter(child_id=run_id, state=WaitState.OPEN).values_list("id", flat=True):
-        with transaction.atomic():
+        with suppress(WaitNotFound), transaction.atomic():
             wait = lock_wait(wait_id)
             if wait.state == WaitState.OPEN:
                 settle_ended_child(wait)

@@ -8,7 +8,7 @@ from apps.runs.models import Run, Wait
 
 _KEPT: Final = (
     "kind", "state", "run_step", "tool_call_id", "tool", "prompt", "arguments", "digest", "answer_schema", "result",
-    "assignee_id", "role", "needed", "due_at", "on_due", "escalate_role", "child_id", "resolved_at",
+    "assignee_id", "role", "needed", "services", "due_at", "on_due", "escalate_role", "child_id", "resolved_at",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from apps.accounts.principals import Principal
 from apps.agents.selectors import version_bundle
 from apps.core import canonical
 from apps.core.exceptions import Fault
+from apps.runs.approvals import approvals_of
 from apps.runs.exceptions import (
     AlreadyDecided,
     DigestMismatch,
@@ -47,10 +48,11 @@ class Word:
 def decide_wait(principal: Principal, wait_id: UUID, word: Word) -> Wait:
     """The wait after this word: ended, or still open when more people must approve.
 
-    When the wait's time is over its policy comes first, whether or not somebody has swept. Locks the run's row. Raises
-    WaitNotFound, WaitNotOpen, NotYoursToDecide (wrong role, not the assignee, or who asked
-    for the run would approve), DigestMismatch when the call is not the one that was shown, AlreadyDecided for a second
-    word of the same person on the same arguments, and InvalidDecision for arguments or an answer against the schema.
+    Approvals count as long as those who gave them may decide. When the wait's time is over its policy comes first,
+    whether or not somebody has swept. Locks the run's row. Raises WaitNotFound, WaitNotOpen, NotYoursToDecide (wrong
+    role, not the assignee, or who asked for the run or a service account would approve), DigestMismatch when the call
+    is not the one that was shown, AlreadyDecided for a second word of the same person on the same arguments, and
+    InvalidDecision for arguments or an answer against the schema.
     """
     settle_if_due(wait_id)
     with transaction.atomic():
@@ -60,18 +62,20 @@ def decide_wait(principal: Principal, wait_id: UUID, word: Word) -> Wait:
         if bytes(wait.digest) != word.digest:
             raise DigestMismatch(digest=bytes(wait.digest).hex())
         _apply(wait, word, principal)
-    wait.refresh_from_db()
+        wait.refresh_from_db()
     return wait
 
 
 def require_decider(principal: Principal, wait: Wait, verdict: Verdict) -> None:
-    """Raises NotYoursToDecide."""
+    """Raises NotYoursToDecide. A user's API key is that user, also as the one who asked for the run."""
     if not principal.can(Permission.WAITS_DECIDE):
         raise NotYoursToDecide
     if wait.assignee_id is not None and (principal.kind, principal.id) != ("user", wait.assignee_id):
         _require_stand_in(principal, wait)
     if wait.role and Role(wait.role).outranks(principal.role):
         raise NotYoursToDecide(f"This needs the role {wait.role} or a higher one.")
+    if verdict == Verdict.APPROVE and principal.kind == "service_account" and not wait.services:
+        raise NotYoursToDecide("People approve this call; a service account is none.", code="people_only")
     asked_for_it = (wait.run.created_by_kind, wait.run.created_by_id) == (principal.kind, principal.id)
     if verdict == Verdict.APPROVE and asked_for_it:
         raise NotYoursToDecide("Who asked for a run cannot approve its calls.", code="requester_cannot_approve")
@@ -108,8 +112,7 @@ def _approve(wait: Wait, word: Word, principal: Principal, said: dict[str, str])
     if word.arguments is not None:
         _edit(wait, word.arguments)
     _write_down(wait, word, principal)
-    approvals = wait.decisions.filter(verdict=Verdict.APPROVE, digest=wait.digest)
-    count = approvals.count()
+    count = approvals_of(wait)
     tell(wait, EventType.WAIT_DECIDED, said | {"approvals": count, "needed": wait.needed})
     if count >= wait.needed:
         edited = edited_arguments(wait, list(wait.decisions.order_by("id")))

@@ -1,10 +1,11 @@
 """Something happened outside that a run waits for."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
-from apps.runs.exceptions import EventNotFound, WaitNotOpen
+from apps.runs.exceptions import EventNotFound, WaitNotFound, WaitNotOpen
 from apps.runs.models import Wait
 from apps.runs.services.waits_deciding import require_size
 from apps.runs.services.waits_due import settle_if_due
@@ -25,11 +26,18 @@ def resolve_event(token: str, payload: Any) -> Wait:
         raise EventNotFound
     settle_if_due(wait_id)
     with transaction.atomic():
-        wait = lock_wait(wait_id)
+        wait = _locked(wait_id)
         reported = returned(payload)
         if wait.state == WaitState.OPEN:
             settle(wait, reported, told={"by": "event"})
         elif wait.result is None or bytes(wait.result) != reported.stored():
             raise WaitNotOpen(f"The wait is {wait.state}.", state=wait.state)
-    wait.refresh_from_db()
+        wait.refresh_from_db()
     return wait
+
+
+def _locked(wait_id: UUID) -> Wait:
+    try:
+        return lock_wait(wait_id)
+    except WaitNotFound:
+        raise EventNotFound from None

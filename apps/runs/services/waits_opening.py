@@ -1,15 +1,16 @@
 """Beginning to wait for other agents: their runs are created in the transaction that suspends the parent."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from apps.core.exceptions import CefError
 from apps.runs.models import Run
 from apps.runs.services.budgets import descendants_accounts
-from apps.runs.services.create import create_run
+from apps.runs.services.create import accept_run
 from apps.runs.services.request import Origin, RunRequest
+from apps.runs.services.waits_family import Room, left_of, nothing_left, room_of
 from apps.runs.states import RunStatus
 from apps.runs.suspension import Suspension, suspension
 from apps.runs.wait_statements import OPEN_WAITS
@@ -27,53 +28,52 @@ def suspend_with_children(move: Suspension) -> int | None:
         parent = running.select_for_update(no_key=True).first()
         if parent is None or parent.lease_epoch != move.epoch:
             return None
-        asked = tuple(_started(parent, item) if item.child else item for item in move.asked)
+        asked = tuple(_opened(parent, move.asked))
         with connection.cursor() as cursor:
             cursor.execute(OPEN_WAITS, suspension(parent.id, parent.lease_epoch, asked).parameters())
             row = cursor.fetchone()
     return None if row is None else int(row[0])
 
 
-def _started(parent: Run, asked: Asked) -> Asked:
+def _opened(parent: Run, asked: Iterable[Asked]) -> Iterator[Asked]:
+    room = room_of(parent)
+    for item in asked:
+        if item.child is None:
+            yield item
+            continue
+        opened = _started(parent, item, room)
+        room = room if opened.child_id is None else room.with_one_more()
+        yield opened
+
+
+def _started(parent: Run, asked: Asked, room: Room) -> Asked:
     assert asked.child is not None, "only for waits for a child"
-    refusal = _refusal(parent)
+    left = left_of(parent)
+    refusal = room.refusal() or nothing_left(left)
     if refusal is not None:
         return replace(asked, result=failed(refusal))
     try:
         with transaction.atomic():
-            child = _create(parent, asked.child.agent, asked.child.input)
+            child = _create(parent, RunRequest(agent=asked.child.agent, input=asked.child.input, limits=left))
     except CefError as error:
         return replace(asked, result=failed(error.message))
     return replace(asked, child_id=child.id)
 
 
-def _create(parent: Run, agent: str, given: object) -> Run:
-    """The child acts for whoever asked for the parent, and spends from the parent's budgets."""
+def _create(parent: Run, request: RunRequest) -> Run:
+    """The child acts for whoever asked for the parent, spends from the parent's budgets, and ends with its time.
+
+    It is part of accepted work, so it is started also while the intake is paused.
+    """
     origin = Origin(
         kind=parent.created_by_kind,
         id=parent.created_by_id,
         request_id=parent.request_id,
         api_key_id=parent.api_key_id,
     )
-    child = create_run(parent.workspace_id, RunRequest(agent=agent, input=given), origin=origin)
+    child = accept_run(parent.workspace_id, request, origin=origin)
     child.parent = parent
     child.account_ids = descendants_accounts(parent)
-    child.save(update_fields=["parent", "account_ids"])
+    child.deadline_at = parent.deadline_at
+    child.save(update_fields=["parent", "account_ids", "deadline_at"])
     return child
-
-
-def _refusal(parent: Run) -> str | None:
-    if _depth(parent) >= settings.CEF_RUN_DEPTH:
-        return f"Runs may be nested {settings.CEF_RUN_DEPTH} deep, and this one is."
-    if Run.objects.filter(parent_id=parent.id).count() >= settings.CEF_RUN_CHILDREN:
-        return f"A run may start {settings.CEF_RUN_CHILDREN} others, and this one has."
-    return None
-
-
-def _depth(run: Run) -> int:
-    """How many runs stand above this one."""
-    depth, above = 0, run.parent_id
-    while above is not None and depth < settings.CEF_RUN_DEPTH:
-        depth += 1
-        above = Run.objects.filter(id=above).values_list("parent_id", flat=True).first()
-    return depth

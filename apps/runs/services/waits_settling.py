@@ -33,8 +33,10 @@ def lock_wait(wait_id: UUID, *, workspace_id: UUID | None = None) -> Wait:
     run_id = waits.values_list("run_id", flat=True).first()
     if run_id is None:
         raise WaitNotFound
-    run = Run.objects.select_for_update(no_key=True).defer("input", "output", "messages").get(id=run_id)
-    wait = Wait.objects.get(id=wait_id)
+    run = Run.objects.select_for_update(no_key=True).defer("input", "output", "messages").filter(id=run_id).first()
+    wait = Wait.objects.filter(id=wait_id).first()
+    if run is None or wait is None:
+        raise WaitNotFound  # the run was erased while its row was locked by somebody else
     wait.run = run
     return wait
 

@@ -19,9 +19,9 @@ from tests.integration.waits.world import member
 MANY = 50_000
 _WAITS = """
 INSERT INTO runs_wait (id, workspace_id, run_id, kind, state, run_step, tool_call_id, tool, prompt, arguments, digest,
-    result, role, needed, due_at, on_due, escalate_role, child_id)
+    result, role, needed, services, due_at, on_due, escalate_role, child_id)
 SELECT gen_random_uuid(), %(workspace)s, %(run)s, (ARRAY['approval', 'timer', 'child'])[1 + n %% 3],
-    CASE WHEN n %% 1000 < 3 THEN 'open' ELSE 'resolved' END, n, 'c', 't', '', '{}', '\\x00', NULL, '', 1,
+    CASE WHEN n %% 1000 < 3 THEN 'open' ELSE 'resolved' END, n, 'c', 't', '', '{}', '\\x00', NULL, '', 1, false,
     now() + make_interval(secs => n), 'reject', '', %(run)s
 FROM generate_series(1, %(many)s) AS n"""
 
