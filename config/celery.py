@@ -17,5 +17,7 @@ app.autodiscover_tasks(["workers"])
 def _add_engine(**_: Any) -> None:
     """The engine lives in worker processes only, and needs Django's models, which are not ready before this signal."""
     from workers.engine.bootstep import EngineStep
+    from workers.engine.events import EventBatches
 
     app.steps["worker"].add(EngineStep)
+    app.steps["consumer"].add(EventBatches)
