@@ -29,6 +29,9 @@ class StopReason(StrEnum):
 TERMINAL: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED})
 ACTIVE: Final = frozenset(RunStatus) - TERMINAL
 
+REUSED: Final = 0
+"""The epoch of a step that a rerun took over: no worker of its own recorded it."""
+
 # `running -> queued` gives a lease back; `failed -> queued` resumes after the last recorded step.
 SOURCES: Final[dict[RunStatus, frozenset[RunStatus]]] = {
     RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.FAILED}),

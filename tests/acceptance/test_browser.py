@@ -147,3 +147,23 @@ def test_a_page_without_scripts_shows_the_timeline(stack: PrivateStack, chromium
     page.locator("details[data-step='2'] > summary").click()
     page.get_by_role("link", name="Open step 2").click()
     expect(page.locator(".cef-json").first).to_contain_text('"expression": "6 * 7"')
+
+
+def test_a_person_runs_it_again_from_a_step_and_compares(stack: PrivateStack, chromium: Browser) -> None:
+    page = sign_in(stack, chromium)
+    with client(stack, {"script": CALCULATION, "tools": ["calculator"]}) as program:
+        run_id = submitted(program, "What is 6 * 7?")
+        ended(program, run_id)
+        page.goto(f"/admin/runs/run/{run_id}/change/")
+        page.locator("details[data-step='3'] > summary").click()
+        page.get_by_role("link", name="Rerun from here").click()
+        expect(page.locator("[name=from_step]")).to_have_value("3")
+        expect(page.locator("[name=input]")).to_be_hidden()
+        page.get_by_role("button", name="Run it again").click()
+        expect(page.locator(".cef-head .cef-chip")).to_contain_text("succeeded", timeout=15_000)
+    assert steps_on(page) == CALCULATED
+    expect(page.get_by_text("reused", exact=True)).to_have_count(2)
+    page.locator(".cef-head").get_by_role("link", name="compare", exact=True).click()
+    expect(page.locator(".cef-verdict")).to_contain_text("all 3 steps are the same")
+    page.locator("details[data-pair='2'] > summary").click()
+    expect(page.locator("details[data-pair='2'] .cef-json")).to_have_count(4)

@@ -107,3 +107,9 @@ def test_the_axis_has_few_ticks_within_itself(end: float) -> None:
 def test_a_pause_within_busy_work_is_not_cut() -> None:
     assert Axis.over([(at(0), at(100)), (at(120), at(200))]).cuts == ()
     assert Axis.over([(at(0), at(10)), (at(50), at(60))]).cuts == (Cut(at(10), at(50)),)
+
+
+def test_a_rerun_waits_after_what_it_reuses() -> None:
+    steps = [step(1, -9, -8, epoch=0), step(2, 3, 4)]
+    timeline = build_timeline(times(RunStatus.SUCCEEDED, started_at=at(2), finished_at=at(4)), steps, at(9))
+    assert [(row.n, row.is_reused) for row in timeline.rows] == [(1, True), (None, False), (2, False)]

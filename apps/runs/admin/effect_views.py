@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST
 
 from apps.core.exceptions import CefError
 from apps.runs.admin import words
-from apps.runs.admin.run_views import RunViews, origin
+from apps.runs.admin.rerun_views import RerunsOfRun
+from apps.runs.admin.run_views import origin
 from apps.runs.effects import UNDECIDED, effects_json, effects_of, get_effect
 from apps.runs.models import Run
 from apps.runs.services import EffectDecision, resolve_effect
@@ -33,7 +34,7 @@ class Question:
     late: str
 
 
-class EffectDecisions(RunViews):
+class EffectDecisions(RerunsOfRun):
     """The run's page with a form for each call that a person must decide about."""
 
     def get_urls(self) -> list[URLPattern]:

@@ -15,7 +15,7 @@ from apps.runs.admin.context import composition
 from apps.runs.admin.timeline import Timeline, Times, build_timeline
 from apps.runs.models import Effect, Run, Step
 from apps.runs.selectors import event_json, events_of, run_links, steps_of
-from apps.runs.states import ACTIVE, RunStatus, StepKind
+from apps.runs.states import ACTIVE, REUSED, RunStatus, StepKind
 from apps.runs.tickets import issue_ticket
 
 STEPS_SHOWN: Final = 500
@@ -152,8 +152,8 @@ def _waited(run: Run, now: datetime) -> timedelta | None:
 
 
 def _first_token(run: Run) -> timedelta | None:
-    calls = Step.objects.filter(run_id=run.id, kind=StepKind.MODEL, first_token_ms__isnull=False).order_by("n")
-    first = calls.values_list("started_at", "first_token_ms").first()
+    spoken = Step.objects.filter(run_id=run.id, kind=StepKind.MODEL, first_token_ms__isnull=False)
+    first = spoken.exclude(epoch=REUSED).order_by("n").values_list("started_at", "first_token_ms").first()
     if first is None or first[1] is None:
         return None
     return first[0] - run.created_at + timedelta(milliseconds=first[1])

@@ -80,6 +80,7 @@ class RunViews(RunsAdmin):
             "request_payload": words.shown(step.request),
             "result_payload": words.shown(step.result),
             "composition": composition(run, step.n) if step.manifest else None,
+            "may_rerun": self._may_rerun(request, run),
         }
         if request.headers.get("X-Requested-With") == "fetch":
             return _uncached(TemplateResponse(request, "runs/admin/step.html", context))
@@ -128,6 +129,9 @@ class RunViews(RunsAdmin):
             raise PermissionDenied
         return run
 
+    def _may_rerun(self, request: HttpRequest, run: Run) -> bool:
+        return self.has_operate_permission(request, run) and run.payloads_removed_at is None
+
     def _step(self, run: Run, n: int) -> Step:
         step = page.step_row(run.id, n)
         if step is None:
@@ -155,6 +159,7 @@ class RunViews(RunsAdmin):
             "reruns": page.reruns(run),
             "may_cancel": may_act and page.may_be_cancelled(run),
             "may_resume": may_act and run.status == RunStatus.FAILED,
+            "may_rerun": self._may_rerun(request, run),
         }
 
     def _act(self, request: HttpRequest, run_id: UUID, act: Callable[[Run], Run]) -> HttpResponse:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from apps.runs.admin import words
 from apps.runs.admin.axis import Axis, Interval
-from apps.runs.states import RunStatus
+from apps.runs.states import REUSED, RunStatus
 
 NARROWEST: Final = 0.4
 """Per cent of the axis that the shortest bar takes."""
@@ -48,7 +48,7 @@ class Row:
     tokens: str = ""
     cost: str = ""
     error: str = ""
-    attempt: int = 0
+    is_reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ def build_timeline(run: Times, steps: Sequence[dict[str, Any]], now: datetime) -
     after = [_wait_row(wait, axis) for wait in waits[1:] if wait]
     ticks = tuple(Mark(_css(at), words.duration(offset) if offset else "0") for at, offset in axis.ticks())
     breaks = tuple(Mark(_css(axis.percent(cut.start)), words.duration(cut.length)) for cut in axis.cuts)
-    return Timeline((*before, *rows, *after), ticks, breaks)
+    reused = sum(row.is_reused for row in rows)
+    return Timeline((*rows[:reused], *before, *rows[reused:], *after), ticks, breaks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def _step_row(step: dict[str, Any], axis: Axis) -> Row:
         tokens=_tokens(step),
         cost=words.usd(step["cost_usd"]) if step["cost_usd"] != Decimal(0) else "",
         error=step["error_code"],
-        attempt=step["epoch"],
+        is_reused=step["epoch"] == REUSED,
     )
 
 

@@ -177,7 +177,7 @@ def _word(request: HttpRequest, wait: Wait) -> Word:
 
 def _edited(request: HttpRequest, wait: Wait, digest: bytes) -> dict[str, Any] | None:
     """The arguments in the form, when they are others than it showed."""
-    given = json.loads(request.POST.get("arguments", ""))
+    given = _read(request.POST.get("arguments", ""))
     if not isinstance(given, dict):
         raise ValueError("arguments are an object")
     return None if call_digest(wait.tool, given) == digest else given
@@ -185,7 +185,15 @@ def _edited(request: HttpRequest, wait: Wait, digest: bytes) -> dict[str, Any] |
 
 def _answer(request: HttpRequest, wait: Wait) -> Any:
     text = request.POST.get("answer", "")
-    return text.replace("\r\n", "\n") if takes_text(wait) else json.loads(text)
+    return text.replace("\r\n", "\n") if takes_text(wait) else _read(text)
+
+
+def _read(text: str) -> Any:
+    """JSON with whatever text is in it, which the page may have shown itself. Raises ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def _said(wait: Wait) -> str:

@@ -18,6 +18,25 @@
     });
   });
 
+  async function load(url) {
+    const response = await fetch(url, { headers: { "X-Requested-With": "fetch" }, credentials: "same-origin" });
+    if (!response.ok || response.redirected) throw new Error(`${url}: ${response.status}`);
+    return response.text();
+  }
+
+  // Steps are opened in place; what was loaded stays, for a recorded step never changes.
+  async function openStep(body) {
+    if (body.dataset.loaded) return;
+    try {
+      body.innerHTML = await load(body.dataset.source);
+      body.dataset.loaded = "1";
+    } catch { /* The link to the step's own page is still there. */ }
+  }
+
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open) event.target.querySelectorAll?.("[data-source]").forEach(openStep);
+  }, true);
+
   if (!page) return;
 
   let source = null;
@@ -30,26 +49,6 @@
 
   const fragment = () => page.querySelector("[data-live]");
   const isActive = () => fragment()?.dataset.active === "1";
-
-  async function load(url) {
-    const response = await fetch(url, { headers: { "X-Requested-With": "fetch" }, credentials: "same-origin" });
-    if (!response.ok || response.redirected) throw new Error(`${url}: ${response.status}`);
-    return response.text();
-  }
-
-  // Steps are opened in place; what was loaded stays, for a recorded step never changes.
-  async function openStep(details) {
-    const body = details.querySelector("[data-source]");
-    if (!body || body.dataset.loaded) return;
-    try {
-      body.innerHTML = await load(body.dataset.source);
-      body.dataset.loaded = "1";
-    } catch { /* The link to the step's own page is still there. */ }
-  }
-
-  document.addEventListener("toggle", (event) => {
-    if (event.target.matches?.("details[data-step]") && event.target.open) openStep(event.target);
-  }, true);
 
   function keepOpenSteps(fresh) {
     for (const details of page.querySelectorAll("details[data-step][open]")) {
