@@ -4,6 +4,7 @@ import pytest
 
 from apps.runs.models import Run, Wait
 from apps.runs.selectors import run_export
+from apps.runs.services import rerun
 from apps.runs.services.waits_copying import copy_waits
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, output
@@ -52,6 +53,26 @@ def test_a_rerun_is_not_asked_again(support, alice, bob, host):
     original = Wait.objects.get(run=run, run_step=1)
     assert (copy.run_step, copy.kind, copy.state, copy.id == original.id) == (1, "approval", "resolved", False)
     assert bytes(copy.result) == bytes(original.result)
+
+
+def test_a_rerun_asks_anew_only_from_where_it_begins(support, alice, bob, host):
+    """Model, pay 1, model, pay 2 that was rejected and has no step, model."""
+    script = [turn(call("pay", amount=1)), turn(call("pay", amount=2)), {"text": "Done."}]
+    agent_with(support, script, {"name": "pay", "approval": {}})
+    run = start(alice)
+    say(bob, waiting(run)[0], "approve")
+    [second] = waiting_for(run, 2)
+    say(bob, second, "reject")
+    assert (ended(run).step_count, toolbox.calls) == (4, {"pay 1": 1})
+    again = rerun(support.id, run.id, from_step=3)
+    [asked] = waiting_for(again, 2)
+    assert [wait.run_step for wait in Wait.objects.filter(run=again).order_by("run_step")] == [1, 2]
+    say(bob, asked, "approve")
+    assert (ended(again).status, output(again), toolbox.calls) == ("succeeded", "Done.", {"pay 1": 1, "pay 2": 1})
+    last = ended(rerun(support.id, run.id, from_step=4))
+    assert (last.status, output(last), toolbox.calls) == ("succeeded", "Done.", {"pay 1": 1, "pay 2": 1})
+    assert not Wait.objects.filter(run=last, state="open").exists()
+    assert [wait.state for wait in Wait.objects.filter(run=last)] == ["resolved", "resolved"]
 
 
 def test_an_export_has_them(support, alice, bob, host):
