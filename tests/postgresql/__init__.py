@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, which empties tables quickly between tests."""
