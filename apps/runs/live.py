@@ -35,10 +35,11 @@ Fields = dict[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class EventNotice:
-    """Event `seq` of the run is committed: read PostgreSQL."""
+    """Event `seq` of the run is committed: read PostgreSQL. A passing one has not ended the run."""
 
     run_id: UUID
     seq: int
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ def all_shards() -> list[str]:
     return [key(f"live:{shard}") for shard in range(SHARDS)]
 
 
-def encode_event(run_id: UUID, seq: int) -> Fields:
-    """The stream entry that says an event is committed."""
-    return {b"run": run_id.bytes, b"kind": b"event", b"data": b"%d" % seq}
+def encode_event(run_id: UUID, seq: int, *, passing: bool = False) -> Fields:
+    """The stream entry that says an event is committed; a passing one has surely not ended the run."""
+    return {b"run": run_id.bytes, b"kind": b"passing" if passing else b"event", b"data": b"%d" % seq}
 
 
 def encode_delta(run_id: UUID, text: str) -> Fields:
@@ -73,8 +74,8 @@ def decode(fields: Mapping[bytes, bytes]) -> EventNotice | Delta:
     """What an entry says. Raises ValueError for an entry that nobody here wrote."""
     try:
         run_id, kind, data = UUID(bytes=bytes(fields[b"run"])), fields[b"kind"], fields[b"data"]
-        if kind == b"event":
-            return EventNotice(run_id, int(data))
+        if kind in (b"event", b"passing"):
+            return EventNotice(run_id, int(data), passing=kind == b"passing")
         if kind == b"delta":
             return Delta(run_id, str(canonical.load(data)["text"]))
     except (KeyError, TypeError) as error:

@@ -138,7 +138,11 @@ def run_detail(workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
     row = _named(Run.objects.filter(workspace_id=workspace_id, id=run_id), *SUMMARY, *DETAIL).first()
     if row is None:
         raise RunNotFound
-    asked, answered = payloads.load_many(workspace_id, [row["input"], row["output"]])
+    return detail_json(row, *payloads.load_many(workspace_id, [row["input"], row["output"]]))
+
+
+def detail_json(row: dict[str, Any], asked: Any, answered: Any) -> dict[str, Any]:
+    """The public form of a row with the columns of SUMMARY and DETAIL, its input and output already opened."""
     return run_json(row) | {
         "input": asked,
         "output": answered,

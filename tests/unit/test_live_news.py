@@ -31,7 +31,8 @@ RUN = UUID("01937b6e-0000-7000-8000-00000000002a")
 
 
 def test_it_works() -> None:
-    assert decode(encode_event(RUN, 7)) == EventNotice(RUN, 7)
+    assert decode(encode_event(RUN, 7)) == EventNotice(RUN, 7, passing=False)
+    assert decode(encode_event(RUN, 7, passing=True)) == EventNotice(RUN, 7, passing=True)
     assert decode(encode_delta(RUN, "Guten Tag")) == Delta(RUN, "Guten Tag")
 
 

@@ -238,3 +238,19 @@ def test_frames_follow_the_event_stream_format() -> None:
 def test_lone_surrogates_pass_through_a_frame() -> None:
     assert delta_frame("\ud800") == b'event: delta\ndata: {"text":"\\ud800"}\n\n'
     assert b'"x":"\\ud800"' in event_frame(1, "run.queued", None, AT, b'{"x":"\\ud800"}')
+
+
+def test_who_waits_for_the_end_is_woken_only_by_what_may_be_the_end() -> None:
+    async def play() -> list[list[bytes | int]]:
+        _, topics, run_id = scene()
+        waiting, reading = Channel(0, for_the_end=True), Channel(0)
+        with topics.follow(run_id, waiting), topics.follow(run_id, reading):
+            topics.publish(EventNotice(run_id, 2, passing=True))
+            topics.publish(Delta(run_id, "Hel"))
+            spared = await waiting.take(0), await reading.take(0)
+            topics.publish(EventNotice(run_id, 3))
+            told = await waiting.take(0), await reading.take(0)
+            topics.behind([(run_id, 4)])
+            return [*spared, *told, await waiting.take(0), await reading.take(0)]
+
+    assert asyncio.run(play()) == [[], [2, delta_frame("Hel")], [3], [3], [4], [4]]

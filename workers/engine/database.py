@@ -18,6 +18,7 @@ _SESSION: Final = {
     "lock_timeout": 3_000,
     # An intent that a crash of the server could take back is no protection: its tool would be called twice.
     "synchronous_commit": "on",
+    "timezone": "UTC",
 }
 _WAIT_S = 5.0
 _INSIST_S = 60.0

@@ -28,9 +28,12 @@ class Publisher:
         self._pending: deque[tuple[str, Fields]] = deque(maxlen=BACKLOG)
         self._news, self._urgent = asyncio.Event(), asyncio.Event()
 
-    def event(self, run_id: UUID, seq: int, *, urgent: bool = False) -> None:
-        """Event `seq` of the run is committed; one that callers wait for is urgent and waits for no batch."""
-        self._add(shard_key(run_id), encode_event(run_id, seq))
+    def event(self, run_id: UUID, seq: int, *, urgent: bool = False, passing: bool = False) -> None:
+        """Event `seq` of the run is committed; one that callers wait for is urgent and waits for no batch.
+
+        A passing one has not ended the run, so that who waits for its end need not look.
+        """
+        self._add(shard_key(run_id), encode_event(run_id, seq, passing=passing))
         if urgent:
             self._urgent.set()
 

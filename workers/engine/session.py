@@ -141,7 +141,7 @@ class Session:
     async def begin(self, unit: Unit) -> None:
         """Of a quarantined run each call is told before it is made, so that a crash has a name. Raises LeaseLost."""
         if self.run.quarantined:
-            self._publisher.event(self.run.id, await self.journal.begin(unit))
+            self._publisher.event(self.run.id, await self.journal.begin(unit), passing=True)
 
     async def others_end(self) -> None:
         """Wait until no call is under way: one that was cut off would have an unknown outcome."""
@@ -155,7 +155,7 @@ class Session:
         Raises CancelSeen, for no step starts after a cancel is seen.
         """
         self._spent = Spent(steps=receipt.n, tokens=self._spent.tokens + tokens, usd=self._spent.usd + usd)
-        self._publisher.event(self.run.id, receipt.event_seq)
+        self._publisher.event(self.run.id, receipt.event_seq, passing=True)
         self._speaking.clear()
         if receipt.cancel_requested:
             raise CancelSeen

@@ -91,7 +91,7 @@ class Slices:
     async def execute(self, run: ClaimedRun) -> None:
         """Bring the run to its next state. What goes wrong is the run's outcome; nothing is raised but a bug."""
         with log_fields(run=str(run.id), workspace=str(run.workspace_id)):
-            self._publisher.event(run.id, run.event_seq)
+            self._publisher.event(run.id, run.event_seq, passing=True)
             move = await self._outcome(run)
             if move is not None:
                 await self._finish(run, move)

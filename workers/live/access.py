@@ -17,6 +17,7 @@ from apps.accounts.authentication import WORKSPACE_HEADER
 from apps.accounts.permissions import Permission
 from apps.accounts.principals import Principal
 from apps.runs.tickets import redeem_ticket
+from workers.live.orm import OrmThreads
 
 _WORKSPACE: Final = "HTTP_" + WORKSPACE_HEADER.upper().replace("-", "_")
 
@@ -28,21 +29,23 @@ class _Listening:
     permissions: ClassVar[Mapping[str, Permission]] = {"events": Permission.RUNS_READ}
 
 
-def readable_workspace(request: ASGIRequest, run_id: UUID) -> UUID:
+async def readable_workspace(orm: OrmThreads, request: ASGIRequest, run_id: UUID) -> UUID:
     """The workspace in which the request may read runs; whether the run is there is for the caller to find out.
 
-    Raises NotAuthenticated, PermissionDenied and WorkspaceRequired. Queries: call it in an ORM thread.
+    Raises NotAuthenticated, PermissionDenied and WorkspaceRequired. A ticket says it all; a credential is looked up.
     """
     ticket = request.GET.get("ticket")
     if ticket is not None:
         return redeem_ticket(ticket, run_id)
-    return reading_principal(request).workspace_id
+    principal = await orm.call(reading_principal, request)
+    return principal.workspace_id
 
 
 def reading_principal(request: ASGIRequest) -> Principal:
     """Whoever the request's credential stands for, once `web`'s own classes have let them pass.
 
     A browser's EventSource cannot send headers, so a session may name its workspace as `?workspace=` too.
+    Queries: call it in an ORM thread.
     """
     named = request.GET.get("workspace")
     if named is not None and WORKSPACE_HEADER not in request.headers:

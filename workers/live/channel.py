@@ -12,16 +12,18 @@ LIMIT: Final = 256
 class Channel:
     """A bounded queue of frames (bytes: send them) and event numbers (int: read PostgreSQL up to there), in order.
 
-    A reader that is too slow loses frames, is told so by a `gap` frame, and never loses an event number.
+    A reader that is too slow loses frames, is told so by a `gap` frame, and never loses an event number. One that
+    waits `for_the_end` is spared what cannot have ended the run.
     All methods are called on the loop's thread.
     """
 
-    __slots__ = ("_items", "_ready", "closed", "seen")
+    __slots__ = ("_items", "_ready", "closed", "for_the_end", "seen")
 
-    def __init__(self, seen: int) -> None:
+    def __init__(self, seen: int, *, for_the_end: bool = False) -> None:
         self.seen = seen
         """The last event that the reader was sent."""
         self.closed = False
+        self.for_the_end = for_the_end
         self._items: deque[bytes | int] = deque()
         self._ready = asyncio.Event()
 

@@ -2,18 +2,20 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest
 
 from apps.core.exceptions import InvalidInput, Unavailable
-from apps.runs.selectors import run_detail
+from apps.runs.payloads import digest_of, load_many, size_of
+from apps.runs.selectors import detail_json
+from apps.runs.states import TERMINAL
+from workers.engine.payloads import INLINE
 from workers.live.access import readable_workspace
 from workers.live.channel import Channel
 from workers.live.exchange import Exchange
 from workers.live.process import LiveProcess
-from workers.live.store import Head
 from workers.live.streams import RunStream
 
 DEFAULT_WAIT_S: Final = 300
@@ -24,7 +26,7 @@ async def stream_events(process: LiveProcess, exchange: Exchange, run_id: UUID) 
     """`GET …/runs/{id}/events`: server-sent events after `Last-Event-ID` (or `?after=`) until the run has ended."""
     request = exchange.request()
     after = _last_event_id(request)
-    workspace_id = await process.orm.call(readable_workspace, request, run_id)
+    workspace_id = await readable_workspace(process.orm, request, run_id)
     del request  # a stream that stays open for hours need not keep it
     channel = Channel(after)
     with process.topics.follow(run_id, channel) as topic:
@@ -38,20 +40,22 @@ async def wait_for_end(process: LiveProcess, exchange: Exchange, run_id: UUID) -
     """`GET …/runs/{id}/wait`: the run once it has ended (200), or as it is after `?timeout=` seconds (202)."""
     request = exchange.request()
     seconds = _whole_number(request.GET.get("timeout") or str(DEFAULT_WAIT_S), "timeout", LONGEST_WAIT_S)
-    workspace_id = await process.orm.call(readable_workspace, request, run_id)
-    channel = Channel(0)
+    workspace_id = await readable_workspace(process.orm, request, run_id)
+    channel = Channel(0, for_the_end=True)
     with process.topics.follow(run_id, channel):
-        head = await process.store.head(workspace_id, run_id)
+        run = await process.store.run(workspace_id, run_id)
         async with exchange.watching(channel.close):
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    head = await _ended(process, channel, head, (workspace_id, run_id))
+                    run = await _ended(process, channel, run, workspace_id)
+            if run["status"] not in TERMINAL and not channel.closed:
+                run = await process.store.run(workspace_id, run_id)
     if exchange.gone:
         return
-    if channel.closed and not head.finished:
+    finished = run["status"] in TERMINAL
+    if channel.closed and not finished:
         raise Unavailable("This process is stopping; ask again.", code="stopping")
-    body = await process.orm.call(run_detail, workspace_id, run_id)
-    await exchange.json(200 if head.finished else 202, body)
+    await exchange.json(200 if finished else 202, await _told(process, workspace_id, run))
 
 
 async def tell_health(process: LiveProcess, exchange: Exchange) -> None:
@@ -66,18 +70,25 @@ async def tell_health(process: LiveProcess, exchange: Exchange) -> None:
     await exchange.json(200 if healthy else 503, body)
 
 
-async def _ended(process: LiveProcess, channel: Channel, head: Head, run: tuple[UUID, UUID]) -> Head:
-    """Reads the run again whenever it has news, until it has ended or the channel is closed.
+async def _ended(process: LiveProcess, channel: Channel, run: dict[str, Any], workspace_id: UUID) -> dict[str, Any]:
+    """Reads the run again when it may have ended, until it has or the channel is closed.
 
-    While PostgreSQL is away the last known head stands, and the next look wakes this again.
+    While PostgreSQL is away the last known row stands, and the next look wakes this again.
     """
-    while not head.finished and not channel.closed:
-        channel.seen = head.seq
-        items = await channel.take(DEFAULT_WAIT_S)
-        if any(isinstance(item, int) for item in items):
+    while run["status"] not in TERMINAL and not channel.closed:
+        channel.seen = run["event_seq"]
+        if await channel.take(DEFAULT_WAIT_S):
             with suppress(Unavailable):
-                head = await process.store.head(*run)
-    return head
+                run = await process.store.run(workspace_id, run["id"])
+    return run
+
+
+async def _told(process: LiveProcess, workspace_id: UUID, run: dict[str, Any]) -> dict[str, Any]:
+    """The run's public form; only payloads that lie apart or are large are opened in a thread."""
+    rows = [run["input"], run["output"]]
+    small = all(row is None or (digest_of(row) is None and size_of(row) <= INLINE) for row in rows)
+    opened = load_many(workspace_id, rows) if small else await process.orm.call(load_many, workspace_id, rows)
+    return detail_json(run, *opened)
 
 
 def _last_event_id(request: HttpRequest) -> int:

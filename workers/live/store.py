@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from apps.core.exceptions import Unavailable
 from apps.runs.exceptions import RunNotFound
+from apps.runs.reading_statements import READ_RUN
 from apps.runs.states import TERMINAL
 from workers.engine.database import connection_parameters
 from workers.live.frames import event_frame
@@ -26,6 +28,8 @@ _NUMBERS = "SELECT id, event_seq FROM runs_run WHERE id = ANY(%s)"
 _EVENTS = """
 SELECT seq, type, step_n, created_at, data FROM runs_event
 WHERE run_id = %s AND seq > %s ORDER BY seq LIMIT %s"""
+
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 _ENDINGS: Final = {f"run.{status}": status.value for status in TERMINAL}
@@ -84,6 +88,14 @@ class Store:
             raise RunNotFound
         return Head(*rows[0])
 
+    async def run(self, workspace_id: UUID, run_id: UUID) -> dict[str, Any]:
+        """All that is told of the run, payloads as its row holds them; raises RunNotFound as `head` does."""
+        rows = await self._rows(READ_RUN, {"run": run_id, "workspace": workspace_id}, row_factory=dict_row)
+        if not rows:
+            raise RunNotFound
+        found: dict[str, Any] = rows[0]
+        return found
+
     async def numbers(self, run_ids: Iterable[UUID]) -> list[tuple[UUID, int]]:
         """The number of the last event of each of the runs."""
         return [(run_id, seq) for run_id, seq in await self._rows(_NUMBERS, (list(run_ids),))]
@@ -100,27 +112,28 @@ class Store:
         except Unavailable:
             return False
 
-    async def _rows(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    async def _rows(self, query: str, parameters: Parameters, *, row_factory: Any = tuple_row) -> list[Any]:
         if time.monotonic() < self._away_until:
             raise _unavailable()
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                return await self._insist(query, parameters)
+                return await self._insist(query, parameters, row_factory)
         except (*_AWAY, TimeoutError) as error:
             self._away_until = time.monotonic() + _PAUSE_S
             raise _unavailable() from error
 
-    async def _insist(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    async def _insist(self, query: str, parameters: Parameters, row_factory: Any) -> list[Any]:
         """The second try is for connections that a restart of PostgreSQL broke while they lay in the pool."""
         try:
-            return await self._fetch(query, parameters)
+            return await self._fetch(query, parameters, row_factory)
         except _AWAY:
             await self._pool.check()
-            return await self._fetch(query, parameters)
+            return await self._fetch(query, parameters, row_factory)
 
-    async def _fetch(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    async def _fetch(self, query: str, parameters: Parameters, row_factory: Any) -> list[Any]:
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(query, parameters, binary=True)
+            cursor = connection.cursor(binary=True, row_factory=row_factory)
+            await cursor.execute(query, parameters)
             return await cursor.fetchall()
 
 

@@ -24,6 +24,10 @@ class Topic:
         self._after = -1
         self._page: list[StoredEvent] = []
 
+    def listening(self, *, passing: bool) -> list[Channel]:
+        """Who is to hear of news; of passing ones only who does not just wait for the end."""
+        return [channel for channel in self.channels if not (passing and channel.for_the_end)]
+
     async def events_after(self, seq: int, *, wanted: int) -> list[StoredEvent]:
         """A page of events after `seq`, read no earlier than event `wanted` was committed."""
         async with self._lock:
@@ -61,11 +65,11 @@ class Topics:
         if topic is None:
             return
         if isinstance(news, EventNotice):
-            for channel in topic.channels:
+            for channel in topic.listening(passing=news.passing):
                 channel.notice(news.seq)
-        else:
+        elif listening := topic.listening(passing=True):
             frame = delta_frame(news.text)
-            for channel in topic.channels:
+            for channel in listening:
                 channel.tell(frame)
 
     def behind(self, numbers: Iterable[tuple[UUID, int]]) -> None:

@@ -17,6 +17,7 @@ from apps.accounts.models import Workspace
 from apps.core.ids import new_id
 from apps.runs.caps import agent_subject, workspace_subject
 from apps.runs.models import Effect, Event, Run, Step, Thread
+from apps.runs.reading_statements import READ_RUN
 from apps.runs.selectors import RunFilter, events_of, run_summaries, steps_of
 from apps.runs.services import create_run, create_thread
 from apps.runs.services.caps import set_cap
@@ -137,6 +138,7 @@ def hot_statements(crowd: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     effect = intent_row(held, key="1/x/0")
     move = Move(run_id=held, to=RunStatus.SUCCEEDED, event=EventType.SUCCEEDED, epoch=1, output=b"1")
     return {
+        "who waits for it": (READ_RUN, {"run": held, "workspace": crowd["workspace"].id}),
         "claim": (CLAIM, {"worker": crowd["worker"], "after": UUID(int=0)}),
         "record": (RECORD_STEP, step_row(held, 1)),
         "record effect": (RECORD_EFFECT_STEP, step_row(held, 1)),
