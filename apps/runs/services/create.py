@@ -6,15 +6,14 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from apps.agents.selectors import resolve_version
-from apps.core import canonical
 from apps.runs.dispatch import doorbell
 from apps.runs.exceptions import ThreadBusy
-from apps.runs.models import Event, Run
+from apps.runs.models import Run
 from apps.runs.services.checks import require_intake
 from apps.runs.services.drafting import draft_run
+from apps.runs.services.inserting import insert_run
 from apps.runs.services.multitask import take_place
 from apps.runs.services.request import NOBODY, Origin, RunRequest
-from apps.runs.states import EventType
 from apps.runs.turns import free_next
 
 
@@ -23,7 +22,7 @@ def create_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBO
 
     Raises IntakePaused, NotFound (agent, version, thread), ThreadBusy, EffectCommitted and InvalidRunInput; nothing is
     written then.
-    Queries: two reads and two inserts, and more only for a thread, attachments or mounted contexts.
+    Queries: two reads and one insert, and more only for a thread, attachments or mounted contexts.
     """
     require_intake(workspace_id)
     return accept_run(workspace_id, request, origin=origin)
@@ -35,8 +34,7 @@ def accept_run(workspace_id: UUID, request: RunRequest, *, origin: Origin = NOBO
     with transaction.atomic():
         run = draft_run(workspace_id, request, version, origin=origin)
         _join_thread(run, request, origin)
-        _insert(run)
-        Event.objects.create(run_id=run.id, seq=1, type=EventType.QUEUED, data=canonical.dump({"agent": request.agent}))
+        _insert(run, request.agent)
         transaction.on_commit(partial(_call, run), robust=True)
     return run
 
@@ -56,11 +54,11 @@ def _call(run: Run) -> None:
         doorbell.ring(run.id)
 
 
-def _insert(run: Run) -> None:
+def _insert(run: Run, agent: str) -> None:
     """The partial unique index over a thread's unfinished runs decides who is first, whatever was read before."""
     try:
         with transaction.atomic(savepoint=run.thread_id is not None):
-            run.save(force_insert=True)
+            insert_run(run, agent=agent)
     except IntegrityError as error:
         if "one_active_run_per_thread" in str(error):
             raise ThreadBusy(thread_id=str(run.thread_id)) from error

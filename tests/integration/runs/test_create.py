@@ -84,7 +84,7 @@ def test_it_works(support, alice):
 def test_few_queries(support, django_assert_num_queries):
     make_agent(support)
     create_run(support.id, RunRequest(agent="docs", input="warm up: the version's bundle is kept by the process"))
-    with django_assert_num_queries(6):  # two reads, two inserts, a savepoint around them
+    with django_assert_num_queries(5):  # two reads, one insert, a savepoint around it
         create_run(support.id, RunRequest(agent="docs", input="Hello?"))
 
 
