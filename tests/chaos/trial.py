@@ -1,16 +1,16 @@
 """One arm under one schedule or scenario, from its start to what the checker says."""
 
 import shutil
-from collections.abc import Sequence
 from contextlib import ExitStack
 
+from tests.chaos.arm import Arm
 from tests.chaos.control_arm import ControlArm
 from tests.chaos.engine_arm import EngineArm
 from tests.chaos.loop import BackgroundLoop
 from tests.chaos.options import Options
 from tests.chaos.report import Outcome
 from tests.chaos.scenarios import Scenario
-from tests.chaos.schedule import Blow, schedule
+from tests.chaos.schedule import schedule
 from tests.chaos.stage import Say, Stage
 
 ARMS = {arm.name: arm for arm in (EngineArm, ControlArm)}
@@ -28,11 +28,12 @@ def run_arm(name: str, options: Options, *, say: Say, scenario: Scenario | None 
         undo.callback(arm.stop)
         undo.callback(arm.stack.keep, options.keep / name if options.keep else None)
         arm.start()
-        stage = Stage(arm, say)
-        return _endure(stage, schedule(options, arm.workers)) if scenario is None else _play(stage, scenario)
+        return endure(arm, say) if scenario is None else _play(Stage(arm, say), scenario)
 
 
-def _endure(stage: Stage, blows: Sequence[Blow]) -> Outcome:
+def endure(arm: Arm, say: Say) -> Outcome:
+    """A started arm under its options' schedule; the servers stay up."""
+    stage, blows = Stage(arm, say), schedule(arm.options, arm.workers)
     stage.begin_load()
     stage.say(f"{len(blows)} faults in {stage.options.duration_s:g} s")
     stage.nemesis.strike(blows, stage.options.duration_s)
