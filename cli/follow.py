@@ -50,7 +50,7 @@ class RunView:
         self.sources: list[dict[str, Any]] = []
         self._console = console
         self._doing = "connecting"
-        self._spoken = ""
+        self.spoken = ""
         self._started = time.monotonic()
         self._spinner = Spinner("dots")
         self._live = Live(get_renderable=self._picture, console=console, refresh_per_second=10, transient=True)
@@ -67,7 +67,7 @@ class RunView:
         """Bring the picture up to date with one event."""
         match event.name:
             case "delta":
-                self._spoken += str(event.data.get("text", ""))
+                self.spoken = ("" if event.data.get("so_far") else self.spoken) + str(event.data.get("text", ""))
                 self._doing = "answering"
             case "step.recorded":
                 self._show_step(event.data)
@@ -83,12 +83,12 @@ class RunView:
 
     def _start(self, data: dict[str, Any]) -> None:
         """A second attempt says the present answer again from its beginning."""
-        self._spoken, self._doing = "", "thinking"
+        self.spoken, self._doing = "", "thinking"
         if data.get("attempt", 1) > 1:
             self._line(Text(f"attempt {data['attempt']}: another worker goes on after the last step", "yellow"))
 
     def _show_step(self, data: dict[str, Any]) -> None:
-        self._spoken, self._doing = "", "working"
+        self.spoken, self._doing = "", "working"
         self._line(step_line(data))
         for source in data.get("sources") or ():
             if source not in self.sources:
@@ -101,9 +101,9 @@ class RunView:
     def _picture(self) -> RenderableType:
         seconds = time.monotonic() - self._started
         self._spinner.update(text=Text(f"{self._doing} · {words.duration(seconds * 1000)}", "cyan"))
-        if not self._spoken:
+        if not self.spoken:
             return self._spinner
-        tail = "\n".join(words.printable(self._spoken).splitlines()[-_TAIL_LINES:])
+        tail = "\n".join(words.printable(self.spoken).splitlines()[-_TAIL_LINES:])
         return Group(Padding(Text(tail), (0, 0, 0, 4)), self._spinner)
 
 

@@ -1,6 +1,7 @@
 """A person at a browser: signs in, opens a run, watches it work, stops another one."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,9 @@ def test_the_page_follows_a_run_without_being_loaded_again(stack: PrivateStack, 
         page.evaluate("window.loadedOnce = true")
         expect(page.locator("[data-speaking]")).to_contain_text("word-20 word-21", timeout=20_000)
         expect(page.locator(".cef-head .cef-chip")).to_contain_text("running")
+        late = page.context.new_page()
+        late.goto(f"/admin/runs/run/{run_id}/change/")
+        expect(late.locator("[data-speaking]")).to_have_text(re.compile("^word-0 word-1 .* word-19 word-20"))
         expect(page.locator(".cef-between")).to_contain_text(["waiting for a worker", "working"])
         expect(page.locator(".cef-head .cef-chip")).to_contain_text("succeeded", timeout=20_000)
         ended(program, run_id)

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from apps.accounts.models import ApiKey
 from apps.accounts.permissions import Permission
 from apps.core.ids import new_id
 from apps.runs.live import encode_delta, shard_key
+from apps.runs.models import Run
 from apps.runs.selectors import run_detail
 from apps.runs.tickets import issue_ticket
 from cli.sse import ServerEvent, read_events
@@ -103,6 +106,61 @@ def test_text_is_told_as_it_is_spoken_and_events_as_they_are_committed(live: str
         (None, "done"),
     ]
     assert [event.data for event in rest[:2]] == [{"text": "Hel"}, {"text": "lo"}]
+
+
+def test_readers_who_come_in_the_middle_first_get_what_was_said(live: str, alice: Tenant) -> None:
+    run = make_run(alice.workspace)
+    Run.objects.filter(id=run).update(streaming=True)
+    worker = Worker(run)
+    redis = Redis.from_url(settings.REDIS_URL)
+
+    def say(*texts: str) -> None:
+        for text in texts:
+            redis.xadd(shard_key(run), encode_delta(run, text))  # type: ignore[arg-type]
+
+    def come() -> Iterator[ServerEvent]:
+        answer = readers.enter_context(
+            httpx.stream("GET", f"{live}/api/v1/runs/{run}/events?after=1", headers=alice.headers, timeout=10)
+        )
+        return (event for event in read_events(answer.iter_bytes()) if event.name)
+
+    with ExitStack() as readers:
+        worker.start()
+        say("said before ")
+        worker.step(1)
+        say("Hel", "lo")
+        first = come()
+        beginning = [next(first) for _ in range(3)]
+        assert [event.name for event in beginning] == ["run.started", "step.recorded", "delta"]
+        assert beginning[-1].data == {"text": "Hello", "so_far": True}
+        say(", ")
+        assert next(first).data == {"text": ", "}
+        second = come()
+        assert [next(second) for _ in range(3)][-1].data == {"text": "Hello, ", "so_far": True}
+        say("world")
+        worker.succeed()
+        for reader in (first, second):
+            assert [(event.name, event.data.get("text")) for event in reader] == [
+                ("delta", "world"),
+                ("run.succeeded", None),
+                ("done", None),
+            ]
+
+
+def test_what_is_looked_for_in_the_past_may_lie_far_back(live: str, alice: Tenant) -> None:
+    run, others = make_run(alice.workspace), [UUID(int=new_id().int & ~15 | n) for n in range(16)]
+    Run.objects.filter(id=run).update(streaming=True)
+    redis = Redis.from_url(settings.REDIS_URL)
+    Worker(run).start()
+    redis.xadd(shard_key(run), encode_delta(run, "long ago"))  # type: ignore[arg-type]
+    crowd = next(other for other in others if shard_key(other) == shard_key(run))
+    with redis.pipeline(transaction=False) as pipeline:
+        for _ in range(1200):
+            pipeline.xadd(shard_key(run), encode_delta(crowd, "x"))  # type: ignore[arg-type]
+        pipeline.execute()
+    with httpx.stream("GET", f"{live}/api/v1/runs/{run}/events?after=2", headers=alice.headers, timeout=10) as answer:
+        told = next(event for event in read_events(answer.iter_bytes()) if event.name)
+    assert told.data == {"text": "long ago", "so_far": True}
 
 
 def test_an_event_whose_wake_up_was_lost_is_told_all_the_same(live: str, alice: Tenant) -> None:

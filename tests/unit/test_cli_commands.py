@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from cli.client import Client
-from cli.follow import follow_run
+from cli.follow import RunView, follow_run
 from cli.main import cli
+from cli.sse import ServerEvent
 from cli.target import Target
 from tests.unit.cli_server import (
     EVENTS,
@@ -294,6 +295,15 @@ def test_on_a_terminal_text_is_seen_as_it_is_spoken_and_cannot_move_the_cursor(s
     assert "attempt 2" in screen.getvalue()
     assert "scripted:m" in screen.getvalue()
     assert "\x1b[2J" not in screen.getvalue()
+
+
+def test_text_so_far_takes_the_place_of_what_was_heard() -> None:
+    with RunView(Console(file=io.StringIO())) as view:
+        for data in ({"text": "Hel"}, {"text": "Hello", "so_far": True}, {"text": "!"}):
+            view.show(ServerEvent("delta", data))
+        assert view.spoken == "Hello!"
+        view.show(ServerEvent("step.recorded", STEP, 2))
+        assert view.spoken == ""
 
 
 def _hear_interrupts() -> None:

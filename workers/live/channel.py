@@ -45,6 +45,11 @@ class Channel:
         self._items.append(seq)
         self._ready.set()
 
+    def restart(self, seq: int) -> None:
+        """Begin with the reading of events up to `seq`, whatever was queued before."""
+        self._items.clear()
+        self.notice(seq)
+
     def close(self) -> None:
         """Let the reader go, now."""
         self.closed = True

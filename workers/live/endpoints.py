@@ -13,6 +13,7 @@ from apps.runs.selectors import detail_json
 from apps.runs.states import TERMINAL
 from workers.engine.payloads import INLINE
 from workers.live.access import readable_workspace
+from workers.live.catching_up import catch_up
 from workers.live.channel import Channel
 from workers.live.exchange import Exchange
 from workers.live.process import LiveProcess
@@ -32,6 +33,7 @@ async def stream_events(process: LiveProcess, exchange: Exchange, run_id: UUID) 
     with process.topics.follow(run_id, channel) as topic:
         head = await process.store.head(workspace_id, run_id)
         channel.seen = min(after, head.seq)
+        await catch_up(process.tail, topic, channel, run_id, head)
         async with exchange.watching(channel.close):
             await exchange.stream(RunStream(topic, channel, head).chunks())
 

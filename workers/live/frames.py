@@ -21,9 +21,12 @@ def event_frame(seq: int, event_type: str, step: int | None, at: datetime, data:
     return b"id: %d\n" % seq + _frame(event_type, body)
 
 
-def delta_frame(text: str) -> bytes:
-    """A piece of the answer as it is spoken; without an id, so that it never moves `Last-Event-ID`."""
-    return _frame("delta", {"text": text})
+def delta_frame(text: str, *, so_far: bool = False) -> bytes:
+    """A piece of the answer as it is spoken; without an id, so that it never moves `Last-Event-ID`.
+
+    `so_far` is all that was said of it before: it takes the place of what a reader has.
+    """
+    return _frame("delta", {"text": text, "so_far": True} if so_far else {"text": text})
 
 
 def done_frame(status: str) -> bytes:

@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from apps.core.exceptions import Unavailable
 from apps.runs.exceptions import RunNotFound
 from apps.runs.reading_statements import READ_RUN
-from apps.runs.states import TERMINAL
+from apps.runs.states import TERMINAL, EventType
 from workers.engine.database import connection_parameters
 from workers.live.frames import event_frame
 
@@ -23,7 +23,11 @@ CONNECTIONS: Final = 6
 _TIMEOUT_S: Final = 5.0
 _PAUSE_S: Final = 1.0
 
-_HEAD = "SELECT status, event_seq FROM runs_run WHERE id = %s AND workspace_id = %s"
+_HEAD = """
+SELECT status, event_seq, CASE WHEN status = 'running' AND streaming THEN (
+    SELECT seq FROM runs_event WHERE run_id = run.id AND type IN ('run.started', 'step.recorded')
+    ORDER BY seq DESC LIMIT 1
+) END FROM runs_run AS run WHERE id = %s AND workspace_id = %s"""
 _NUMBERS = "SELECT id, event_seq FROM runs_run WHERE id = ANY(%s)"
 _EVENTS = """
 SELECT seq, type, step_n, created_at, data FROM runs_event
@@ -32,15 +36,20 @@ WHERE run_id = %s AND seq > %s ORDER BY seq LIMIT %s"""
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError)
+_BEGINNINGS: Final = frozenset({EventType.STARTED, EventType.STEP})
 _ENDINGS: Final = {f"run.{status}": status.value for status in TERMINAL}
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a run stands: its state, and the number of its last event."""
+    """Where a run stands: its state, and the number of its last event.
+
+    `began` is the event before the call that is under way; None when no text can be on its way.
+    """
 
     status: str
     seq: int
+    began: int | None = None
 
     @property
     def finished(self) -> bool:
@@ -49,11 +58,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event, ready to be sent. `ending` is the state that the run ended in, when this is what ended it."""
+    """An event, ready to be sent. `ending` is the state that the run ended in, when this is what ended it.
+
+    One that `begins` a call comes after all that was said before.
+    """
 
     seq: int
     ending: str | None
     frame: bytes
+    begins: bool = False
 
 
 class Store:
@@ -103,7 +116,7 @@ class Store:
     async def events_after(self, run_id: UUID, seq: int) -> list[StoredEvent]:
         """The events after `seq`, at most 500. Numbers are given under the run's row lock, so none appears later."""
         rows = await self._rows(_EVENTS, (run_id, seq, PAGE))
-        return [StoredEvent(row[0], _ENDINGS.get(row[1]), event_frame(*row)) for row in rows]
+        return [StoredEvent(row[0], _ENDINGS.get(row[1]), event_frame(*row), row[1] in _BEGINNINGS) for row in rows]
 
     async def answers(self) -> bool:
         """Whether PostgreSQL can be reached."""

@@ -5,19 +5,24 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from apps.runs.live import Delta, EventNotice
+from apps.runs.live import Delta, EventNotice, shard_key
 from workers.live.channel import Channel
 from workers.live.frames import delta_frame
+from workers.live.spoken import Spoken
 from workers.live.store import Store, StoredEvent
 
 
 class Topic:
     """A run that somebody follows. It remembers its last page, so that a hundred readers cost one query an event."""
 
-    __slots__ = ("_after", "_lock", "_page", "_run_id", "_store", "channels")
+    __slots__ = ("_after", "_lock", "_page", "_run_id", "_store", "born", "channels", "recalling", "spoken")
 
-    def __init__(self, store: Store, run_id: UUID) -> None:
+    def __init__(self, store: Store, run_id: UUID, born: bytes | None) -> None:
         self.channels: set[Channel] = set()
+        self.spoken = Spoken()
+        self.recalling = asyncio.Lock()
+        self.born = born
+        """The last entry of the run's live stream that was told before anybody followed the run."""
         self._store = store
         self._run_id = run_id
         self._lock = asyncio.Lock()
@@ -34,6 +39,7 @@ class Topic:
             if self._after != seq or not self._page or self._page[-1].seq < wanted:
                 self._page = await self._store.events_after(self._run_id, seq)
                 self._after = seq
+                self.spoken.forget_before(max((event.seq for event in self._page if event.begins), default=0))
             return self._page
 
 
@@ -43,12 +49,15 @@ class Topics:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._topics: dict[UUID, Topic] = {}
+        self._positions: dict[bytes, bytes] = {}
         self._closing = False
 
     @contextmanager
     def follow(self, run_id: UUID, channel: Channel) -> Iterator[Topic]:
         """Attach the channel: from here on it hears everything about the run."""
-        topic = self._topics.setdefault(run_id, Topic(self._store, run_id))
+        topic = self._topics.get(run_id)
+        if topic is None:
+            topic = self._topics[run_id] = Topic(self._store, run_id, self._positions.get(shard_key(run_id).encode()))
         topic.channels.add(channel)
         if self._closing:
             channel.close()
@@ -59,15 +68,25 @@ class Topics:
             if not topic.channels:
                 self._topics.pop(run_id, None)
 
+    def follow_from(self, positions: dict[bytes, bytes]) -> None:
+        """News comes from here on: what was told before may be missing. Who passes it on keeps the positions true."""
+        self._positions = positions
+        for run_id, topic in self._topics.items():
+            topic.spoken.forget()
+            topic.born = positions.get(shard_key(run_id).encode())
+
     def publish(self, news: EventNotice | Delta) -> None:
         """Pass news on to whoever follows the run."""
         topic = self._topics.get(news.run_id)
         if topic is None:
             return
         if isinstance(news, EventNotice):
+            topic.spoken.pass_event(news.seq)
             for channel in topic.listening(passing=news.passing):
                 channel.notice(news.seq)
-        elif listening := topic.listening(passing=True):
+            return
+        topic.spoken.hear(news.text)
+        if listening := topic.listening(passing=True):
             frame = delta_frame(news.text)
             for channel in listening:
                 channel.tell(frame)

@@ -6,7 +6,9 @@ Redis makes readers fast, PostgreSQL makes them right: an event whose wake-up wa
 import asyncio
 import logging
 import random
+from collections.abc import AsyncIterator
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from redis.asyncio import Redis
@@ -15,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from apps.core.exceptions import Unavailable
-from apps.runs.live import all_shards, decode
+from apps.runs.live import Delta, EventNotice, all_shards, decode, shard_key
 from workers.live.store import Store
 from workers.live.topics import Topics
 
@@ -25,6 +27,9 @@ LOOK_SECONDS: Final = 1.5
 _BLOCK_S: Final = 5.0
 _ENTRIES: Final = 500
 _LONGEST_PAUSE_S: Final = 2.0
+LOOKS_BACK: Final = 4
+"""Connections that may read what was told before, at once."""
+_PAST_S: Final = 1.0
 
 
 class RedisTail:
@@ -33,6 +38,7 @@ class RedisTail:
     def __init__(self, topics: Topics) -> None:
         self.connected = False
         self._topics = topics
+        self._looking_back = asyncio.Semaphore(LOOKS_BACK)
         self._redis = Redis.from_url(
             settings.REDIS_URL,
             socket_connect_timeout=2.0,
@@ -54,6 +60,24 @@ class RedisTail:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
+    async def past(self, run_id: UUID, until: bytes | None, *, since: int) -> list[EventNotice | Delta]:
+        """What the streams still have of the run, up to entry `until`, from event `since` on; the oldest first.
+
+        Nothing when Redis does not answer within a second, or has not been there yet.
+        """
+        if until is None:
+            return []
+        found: list[EventNotice | Delta] = []
+        try:
+            async with asyncio.timeout(_PAST_S), self._looking_back:
+                async for news in self._backwards(run_id, until):
+                    found.append(news)
+                    if isinstance(news, EventNotice) and news.seq <= since:
+                        break
+        except (RedisError, OSError, TimeoutError, ValueError) as error:
+            logger.warning("A reader will not hear what was said before: %s", error)
+        return found[::-1]
+
     async def close(self) -> None:
         """Give the connection back."""
         await self._redis.aclose()
@@ -61,6 +85,7 @@ class RedisTail:
     async def _follow(self) -> None:
         """From the present tails on: a Redis that came back empty may number its entries anew."""
         positions = await self._tails()
+        self._topics.follow_from(positions)
         self.connected = True
         while True:
             answer: Any = await self._redis.xread(positions, count=_ENTRIES, block=int(_BLOCK_S * 1000))  # type: ignore[arg-type]
@@ -68,6 +93,17 @@ class RedisTail:
                 positions[stream] = entries[-1][0]
                 for _id, fields in entries:
                     self._pass_on(fields)
+
+    async def _backwards(self, run_id: UUID, until: bytes) -> AsyncIterator[EventNotice | Delta]:
+        end = until
+        while True:
+            entries: Any = await self._redis.xrevrange(shard_key(run_id), max=end, count=_ENTRIES)
+            for _id, fields in entries:
+                if fields.get(b"run") == run_id.bytes:
+                    yield decode(fields)
+            if len(entries) < _ENTRIES:
+                return
+            end = b"(" + entries[-1][0]
 
     async def _tails(self) -> dict[bytes, bytes]:
         names = [name.encode() for name in all_shards()]

@@ -46,6 +46,7 @@
   let stale = false;
   let retryLiveAt = 0;
   let heardBeginning = false;
+  let missed = false;
 
   const fragment = () => page.querySelector("[data-live]");
   const isActive = () => fragment()?.dataset.active === "1";
@@ -109,9 +110,15 @@
     dot.title = polling ? "Asking every two seconds" : "Following live";
   }
 
-  function speak(text) {
+  // What was said before this page listened comes first, as one piece that takes the place of what is shown.
+  function speak({ text, so_far: soFar }) {
     const speaking = page.querySelector("[data-speaking]");
     if (!speaking) return;
+    if (soFar) {
+      speaking.textContent = "";
+      heardBeginning = !missed;
+      missed = false;
+    }
     if (!speaking.textContent && !heardBeginning) speaking.append("… ");
     speaking.append(text);
     speaking.scrollTop = speaking.scrollHeight;
@@ -123,7 +130,8 @@
     if (!address || source) return;
     source = new EventSource(address);
     source.onopen = () => { clearInterval(polling); polling = null; showMode(); };
-    source.addEventListener("delta", (event) => speak(JSON.parse(event.data).text));
+    source.addEventListener("delta", (event) => speak(JSON.parse(event.data)));
+    source.addEventListener("gap", () => { missed = true; });
     for (const name of ["step.recorded", "run.queued", "run.started", "run.released", "run.resumed", "run.waiting",
       "run.succeeded", "run.failed", "run.cancelled", "run.cancel_requested", "wait.decided",
       "wait.resolved", "effect.resolved", "gap", "done"]) {
