@@ -1,14 +1,17 @@
 """The move of a running run that begins to wait."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from apps.core import canonical
+from apps.runs.payload_statements import apart_parameters
+from apps.runs.payloads import Content, Packed, pack
 from apps.runs.states import EventType, RunStatus, WaitKind, WaitState
 from apps.runs.text import storable
 from apps.runs.transitions import Move
-from apps.runs.wait_statements import OPEN_WAITS
+from apps.runs.wait_statements import OPEN_WAITS, OPEN_WAITS_KEEPING
 from apps.runs.waiting import Asked, event_token, token_digest
 
 
@@ -28,19 +31,31 @@ class Suspension(Move):
 
     @property
     def statement(self) -> str:
-        return OPEN_WAITS
+        return OPEN_WAITS_KEEPING if self._apart else OPEN_WAITS
 
     def parameters(self) -> dict[str, Any]:
-        """What the OPEN_WAITS statement binds."""
-        columns = [_columns(asked) for asked in self.asked]
-        names = _columns(_SAMPLE)
-        return {name: [column[name] for column in columns] for name in names} | {
-            "run": self.run_id,
-            "epoch": self.epoch,
-            "to": self.to.value,
-            "type": self.event.value,
-            "data": canonical.dump({"cause": "waits", "kinds": sorted({asked.kind.value for asked in self.asked})}),
-        }
+        """What the statement binds. Packs the calls' arguments: large ones take their time."""
+        columns = [_columns(asked, arguments) for asked, arguments in zip(self.asked, self._arguments, strict=True)]
+        names = _columns(_SAMPLE, Packed(b""))
+        return (
+            {name: [column[name] for column in columns] for name in names}
+            | {
+                "run": self.run_id,
+                "epoch": self.epoch,
+                "to": self.to.value,
+                "type": self.event.value,
+                "data": canonical.dump({"cause": "waits", "kinds": sorted({asked.kind.value for asked in self.asked})}),
+            }
+            | apart_parameters(self._apart)
+        )
+
+    @cached_property
+    def _arguments(self) -> list[Packed]:
+        return [pack(canonical.dump(asked.arguments), "arguments") for asked in self.asked]
+
+    @property
+    def _apart(self) -> list[Content]:
+        return [packed.apart for packed in self._arguments if packed.apart is not None]
 
 
 def suspension(run_id: UUID, epoch: int, asked: tuple[Asked, ...]) -> Suspension:
@@ -55,7 +70,7 @@ def suspension(run_id: UUID, epoch: int, asked: tuple[Asked, ...]) -> Suspension
     )
 
 
-def _columns(asked: Asked) -> dict[str, Any]:
+def _columns(asked: Asked, arguments: Packed) -> dict[str, Any]:
     token = token_digest(event_token(asked.id)) if asked.kind == WaitKind.EVENT else None
     return {
         "ids": asked.id,
@@ -65,7 +80,7 @@ def _columns(asked: Asked) -> dict[str, Any]:
         "calls": asked.tool_call_id,
         "tools": asked.tool[:200],
         "prompts": storable(asked.prompt),
-        "arguments": canonical.dump(asked.arguments),
+        "arguments": arguments.row,
         "digests": asked.digest,
         "schemas": None if asked.answer_schema is None else canonical.canonical_bytes(asked.answer_schema).decode(),
         "results": None if asked.result is None else asked.result.stored(),

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-OPEN_WAITS: Final = """
+from apps.runs.payload_statements import KEPT_BY_MOVE
+
+_OPENING: Final = """
 WITH asked AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(kinds)s::text[], %(states)s::text[], %(steps)s::int[], %(calls)s::text[], %(tools)s::text[],
@@ -47,16 +49,21 @@ WITH asked AS (
     FROM moved CROSS JOIN asked
     UNION ALL
     SELECT id, event_seq, %(type)s::text, NULL::int, %(data)s::bytea FROM moved
-)
+)"""
+
+_OPENED: Final = """
 SELECT event_seq, NULL::uuid AS next_id, NULL::uuid AS left_thread FROM moved"""
+
+OPEN_WAITS: Final = _OPENING + _OPENED
+OPEN_WAITS_KEEPING: Final = _OPENING + KEPT_BY_MOVE + _OPENED
 """A running run begins to wait: its state, its open waits and their events, under the fence of its lease.
 
 Zero rows: another process has the run, or somebody asked for it to be cancelled. An assignee who is no member any more
-leaves the decision to administrators.
+leaves the decision to administrators. The second form also keeps arguments that lie apart from their rows.
 """
 
 WAITS_OF_STEP: Final = """
-SELECT tool_call_id, kind, result FROM runs_wait WHERE run_id = %(run)s AND run_step = %(step)s"""
+SELECT tool_call_id, kind, tool, arguments, result FROM runs_wait WHERE run_id = %(run)s AND run_step = %(step)s"""
 
 DUE_WAITS: Final = "SELECT id FROM runs_wait WHERE state = 'open' AND due_at <= now() ORDER BY due_at LIMIT 200"
 

@@ -53,9 +53,13 @@ class Result:
 
     @classmethod
     def of(cls, stored: bytes | memoryview) -> "Result":
-        """From a row's JSON."""
-        data = canonical.load(stored)
-        return cls(**data | {"ending": Ending(data["ending"])})
+        """From JSON as `stored` wrote it."""
+        return cls.loaded(canonical.load(stored))
+
+    @classmethod
+    def loaded(cls, data: Mapping[str, Any]) -> "Result":
+        """From the value of that JSON."""
+        return cls(**{**data, "ending": Ending(data["ending"])})
 
 
 def returned(value: Any) -> Result:

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.accounts.permissions import Role
 from apps.accounts.principals import Principal
-from apps.core import canonical
+from apps.runs import payloads
 from apps.runs.approvals import approvals, deciders
 from apps.runs.exceptions import WaitNotFound
 from apps.runs.models import Decision, Run, Wait
@@ -104,15 +104,19 @@ def wait_json(wait: Wait) -> dict[str, Any]:
 
 
 def wait_detail(wait: Wait, *, with_token: bool = False) -> dict[str, Any]:
-    """A wait with its arguments, its decisions and its end; one query. The token only for who may report the event."""
+    """A wait with its arguments, its decisions and its end; the token only for who may report the event.
+
+    One query, and more for what lies apart from its row.
+    """
     decisions = list(wait.decisions.order_by("id"))
-    asked: dict[str, Any] = canonical.load(wait.arguments)
+    rows = [wait.arguments, wait.result, *(decision.arguments for decision in decisions)]
+    asked, result, *edits = payloads.load_many(wait.workspace_id, rows)
     return wait_json(wait) | {
         "arguments": asked,
         "edited_arguments": edited_arguments(wait, decisions),
         "answer_schema": wait.answer_schema,
-        "decisions": [decision_json(decision) for decision in decisions],
-        "result": None if wait.result is None else _result_json(Result.of(wait.result)),
+        "decisions": [_decision_json(*said) for said in zip(decisions, edits, strict=True)],
+        "result": None if result is None else _result_json(Result.loaded(result)),
         "event": _event(wait) if with_token else None,
     }
 
@@ -120,19 +124,19 @@ def wait_detail(wait: Wait, *, with_token: bool = False) -> dict[str, Any]:
 def edited_arguments(wait: Wait, decisions: list[Decision]) -> dict[str, Any] | None:
     """The arguments that are to be decided on, when somebody has edited them; else None."""
     present = bytes(wait.digest)
-    if call_digest(wait.tool, canonical.load(wait.arguments)) == present:
-        return None
     edits = (decision.arguments for decision in reversed(decisions) if bytes(decision.digest) == present)
     newest = next((edit for edit in edits if edit is not None), None)
-    return None if newest is None else canonical.load(newest)
+    if newest is None or call_digest(wait.tool, payloads.load(wait.workspace_id, wait.arguments)) == present:
+        return None
+    edited: dict[str, Any] = payloads.load(wait.workspace_id, newest)
+    return edited
 
 
-def decision_json(decision: Decision) -> dict[str, Any]:
-    """The public form of a decision."""
+def _decision_json(decision: Decision, arguments: Any) -> dict[str, Any]:
     return {
         "verdict": decision.verdict,
         "digest": bytes(decision.digest).hex(),
-        "arguments": None if decision.arguments is None else canonical.load(decision.arguments),
+        "arguments": arguments,
         "note": decision.note,
         "by": {"kind": decision.decided_by_kind, "id": decision.decided_by_id},
         "at": decision.decided_at,

@@ -203,7 +203,7 @@ class Slices:
         self._finishing.add(task)
         try:
             move = await self._with_words(run, move)
-            parameters = move.parameters()
+            parameters = await self._parameters(move)
             row = await insist(lambda: move_run(self._pool, self._threads, move, parameters))
         finally:
             self._finishing.discard(task)
@@ -226,6 +226,10 @@ class Slices:
             await self._threads.call(tell_parent, run.id)
         if move.to in TERMINAL and parameters["announce"]:
             await self._announce(move)
+
+    async def _parameters(self, move: Move) -> dict[str, Any]:
+        """Not on the loop where large arguments may have to be packed."""
+        return await asyncio.to_thread(move.parameters) if isinstance(move, Suspension) else move.parameters()
 
     async def _with_words(self, run: ClaimedRun, move: Move) -> Move:
         """A run that a newer one interrupts leaves in its thread what it has said, also what it was just saying."""

@@ -35,8 +35,10 @@ from apps.tools.registry import Registry, registry
 from apps.tools.schemas import check_schema
 from apps.tools.services.calling import check_arguments
 from workers.engine.session import Session
-from workers.engine.stops import Suspended
+from workers.engine.stops import ReplayMismatch, Suspended
 from workers.engine.units import call_key
+from workers.engine.waits_reach import within_reach
+from workers.engine.waits_store import Known
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +139,7 @@ class Waiting(AbstractCapability[Session]):
 class _Turn:
     """The deferred calls of one model response, as far as their waits are known."""
 
-    def __init__(self, session: Session, run_step: int, known: Mapping[tuple[str, str], Result | None]) -> None:
+    def __init__(self, session: Session, run_step: int, known: Known) -> None:
         self._session, self._step, self._known = session, run_step, known
         self.asked: list[Asked] = []
         self.is_open = False
@@ -160,10 +162,13 @@ class _Turn:
         return _described(asked, wanted)
 
     def _settled(self, asked: Asked) -> Result | None:
-        place = (asked.tool_call_id, asked.kind.value)
-        if place not in self._known:
-            self.asked.append(asked)
-        result = self._known.get(place)
+        """How this wait ended. Raises ReplayMismatch when it was opened for something else."""
+        opened = self._known.get((asked.tool_call_id, asked.kind.value))
+        if opened is None:
+            self.asked.append(within_reach(asked))
+        elif opened.digest != asked.digest:
+            raise ReplayMismatch(f"The {asked.kind} of the call {asked.tool_call_id} was opened for something else.")
+        result = None if opened is None else opened.result
         self.is_open |= result is None
         return result
 

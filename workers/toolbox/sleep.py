@@ -1,4 +1,4 @@
-"""`sleep`: wait for a while or until a moment, up to a year; nothing is held meanwhile."""
+"""`sleep`: wait for a while or until a moment; nothing is held meanwhile. The engine knows how far away it may be."""
 
 from datetime import UTC
 from typing import Annotated, Final

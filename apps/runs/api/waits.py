@@ -17,6 +17,7 @@ from apps.core.schema import ProblemSerializer
 from apps.runs.api import wait_serializers as serializers
 from apps.runs.models import Wait
 from apps.runs.services import Word, decide_wait, resolve_event
+from apps.runs.services.waits_events import awaited_by
 from apps.runs.waits import get_wait, wait_detail, wait_json, waits_for
 
 _CONFLICT = OpenApiResponse(
@@ -87,5 +88,6 @@ class EventViewSet(WorkspaceViewSet):
     )
     def resolve(self, request: Request, token: str) -> Response:
         """Report the event with any JSON. The same report again changes nothing; another one is refused."""
+        awaited_by(token)  # before anything is read of a body that anybody may send
         wait = resolve_event(token, request.data)
         return Response({"wait_id": wait.id, "state": wait.state})

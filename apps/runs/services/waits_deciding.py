@@ -11,6 +11,7 @@ from apps.accounts.principals import Principal
 from apps.agents.selectors import version_bundle
 from apps.core import canonical
 from apps.core.exceptions import Fault
+from apps.runs import payloads
 from apps.runs.approvals import approvals_of
 from apps.runs.exceptions import (
     AlreadyDecided,
@@ -110,6 +111,7 @@ def _apply(wait: Wait, word: Word, principal: Principal) -> None:
 
 def _approve(wait: Wait, word: Word, principal: Principal, said: dict[str, str]) -> None:
     if word.arguments is not None:
+        _require_json(word.arguments, "/arguments")
         _edit(wait, word.arguments)
     _write_down(wait, word, principal)
     count = approvals_of(wait)
@@ -140,7 +142,7 @@ def _write_down(wait: Wait, word: Word, principal: Principal) -> None:
                 wait=wait,
                 verdict=word.verdict,
                 digest=wait.digest,
-                arguments=None if word.arguments is None else canonical.dump(word.arguments),
+                arguments=_kept(wait, word.arguments),
                 note=storable(word.note),
                 decided_by_kind=principal.kind,
                 decided_by_id=principal.id,
@@ -151,8 +153,12 @@ def _write_down(wait: Wait, word: Word, principal: Principal) -> None:
         raise AlreadyDecided from None
 
 
+def _kept(wait: Wait, arguments: dict[str, Any] | None) -> bytes | None:
+    return None if arguments is None else payloads.store(wait.workspace_id, canonical.dump(arguments), "arguments")
+
+
 def _checked_answer(wait: Wait, word: Word) -> Any:
-    require_size(word.answer, "/answer")
+    require_answer(word.answer, "/answer")
     found = faults(compile_validator(wait.answer_schema), word.answer) if wait.answer_schema is not None else ()
     if found:
         pointers = [Fault(f"/answer{fault.pointer}", fault.code, fault.detail) for fault in found]
@@ -160,11 +166,22 @@ def _checked_answer(wait: Wait, word: Word) -> Any:
     return word.answer
 
 
-def require_size(value: Any, pointer: str) -> None:
-    """Raises InvalidDecision above 1 MiB."""
-    size = len(canonical.dump(value))
+def require_answer(value: Any, pointer: str) -> None:
+    """Raises InvalidDecision for what is no JSON, and above 1 MiB."""
+    size = len(_require_json(value, pointer))
     if size > LARGEST_RESULT:
         raise _invalid(pointer, "too_large", f"This has {size} bytes; {LARGEST_RESULT} are accepted.")
+
+
+def _require_json(value: Any, pointer: str) -> bytes:
+    try:
+        data = canonical.dump(value)
+    except ValueError as error:
+        raise _invalid(pointer, "not_json", f"This is not JSON: {error}") from error
+    # NaN, a date or a tuple would be read back as something else.
+    if canonical.load(data) != value:
+        raise _invalid(pointer, "not_json", "This holds a value that JSON cannot hold.")
+    return data
 
 
 def _refusal(wait: Wait, note: str) -> Result:

@@ -13,7 +13,6 @@ from apps.runs.services.request import Origin, RunRequest
 from apps.runs.services.waits_family import Room, left_of, nothing_left, room_of
 from apps.runs.states import RunStatus
 from apps.runs.suspension import Suspension, suspension
-from apps.runs.wait_statements import OPEN_WAITS
 from apps.runs.waiting import Asked, failed
 
 
@@ -28,9 +27,9 @@ def suspend_with_children(move: Suspension) -> int | None:
         parent = running.select_for_update(no_key=True).first()
         if parent is None or parent.lease_epoch != move.epoch:
             return None
-        asked = tuple(_opened(parent, move.asked))
+        opening = suspension(parent.id, parent.lease_epoch, tuple(_opened(parent, move.asked)))
         with connection.cursor() as cursor:
-            cursor.execute(OPEN_WAITS, suspension(parent.id, parent.lease_epoch, asked).parameters())
+            cursor.execute(opening.statement, opening.parameters())
             row = cursor.fetchone()
     return None if row is None else int(row[0])
 

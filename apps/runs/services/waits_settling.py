@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from apps.core import canonical
+from apps.runs import payloads
 from apps.runs.dispatch import doorbell
 from apps.runs.exceptions import WaitNotFound
 from apps.runs.live import announce_event
@@ -48,7 +49,8 @@ def settle(
 
     `told` is what readers of the run's history hear besides.
     """
-    Wait.objects.filter(id=wait.id).update(state=state, result=result.stored(), resolved_at=Now())
+    kept = payloads.store(wait.workspace_id, result.stored(), "answer")
+    Wait.objects.filter(id=wait.id).update(state=state, result=kept, resolved_at=Now())
     tell(wait, EventType.WAIT_RESOLVED, {"state": state.value, "ending": result.ending.value, **told})
     if wait.run.status == RunStatus.WAITING and not open_waits_of(wait.run_id):
         _go_on(wait.run_id)

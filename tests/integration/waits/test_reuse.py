@@ -7,7 +7,7 @@ from apps.runs.selectors import run_export
 from apps.runs.services import rerun
 from apps.runs.services.waits_copying import copy_waits
 from tests.integration.engine import toolbox
-from tests.integration.engine.following import ended, output
+from tests.integration.engine.following import ended, outcome, output
 from tests.integration.runs.world import set_up_run
 from tests.integration.waits.world import agent_with, call, say, start, turn, waiting
 from tests.waiting import eventually
@@ -37,6 +37,20 @@ def test_a_long_run_goes_on_from_its_snapshot(support, alice, bob, hosts):
     hosts.start()
     assert (ended(run).status, output(run)) == ("succeeded", '{"receipt":7}')
     assert (sum(toolbox.calls.values()), toolbox.calls["pay 7"]) == (TURNS + 1, 1)
+
+
+@pytest.mark.parametrize("changed", [{"tool": "other"}, {"arguments": b'{"amount":8}'}], ids=["tool", "arguments"])
+def test_consent_to_another_call_lets_none_be_made(changed, support, alice, bob, hosts):
+    """What people agreed to is compared with what is asked for when the run goes on."""
+    first = hosts.start()
+    agent_with(support, [turn(call("pay", amount=7)), {"text": "Done."}], {"name": "pay", "approval": {}})
+    run = start(alice)
+    [wait] = waiting(run)
+    hosts.stop(first)
+    say(bob, wait, "approve")
+    Wait.objects.update(**changed)
+    hosts.start()
+    assert (outcome(run), dict(toolbox.calls)) == (("failed", "replay_mismatch", "replay_mismatch"), {})
 
 
 def test_a_rerun_is_not_asked_again(support, alice, bob, host):

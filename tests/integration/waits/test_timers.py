@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db.models import F
 
+from apps.core import canonical
 from apps.runs.models import Run, Wait
 from apps.runs.services.waits_due import settle_due
 from tests.integration.engine.following import ended, output
@@ -46,6 +47,39 @@ def test_until_a_moment(support, alice, host):
     moment = datetime.now(UTC) + timedelta(days=1)
     [wait] = waiting(sleep(support, alice, until=moment.isoformat()))
     assert wait.due_at == moment
+
+
+class TestTooFarAway:
+    """The model is told at once, and may ask for less."""
+
+    def test_it_works(self, support, alice, host, settings):
+        settings.CEF_TIMER_DAYS = 30
+        far, near = (datetime.now(UTC) + timedelta(days=days) for days in (31, 29))
+        calls = turn(call("sleep", "far", until=far.isoformat())), turn(call("sleep", "near", until=near.isoformat()))
+        agent_with(support, [*calls, {"text": "Done."}], {"name": "sleep"})
+        [wait] = waiting(start(alice))
+        assert (wait.tool_call_id, wait.due_at) == ("near", near)
+        refused = Wait.objects.get(tool_call_id="far")
+        assert (refused.state, refused.due_at) == ("resolved", None)
+        assert "a run may wait for 30 days" in canonical.load(refused.result)["message"]
+
+    def test_seconds(self, support, alice, host, settings):
+        settings.CEF_TIMER_DAYS = 30
+        run = ended(sleep(support, alice, seconds=31 * 86_400))
+        assert (run.status, "30 days" in output(run)) == ("succeeded", True)
+
+    def test_a_replay_hears_the_same_when_it_is_near_enough(self, support, alice, hosts, settings):
+        settings.CEF_TIMER_DAYS = 30
+        first = hosts.start()
+        calls = [call("sleep", "far", seconds=31 * 86_400), call("sleep", "near", seconds=9 * 86_400)]
+        agent_with(support, [turn(*calls), {"text": "Done."}], {"name": "sleep"})
+        run = start(alice)
+        waiting(run)
+        hosts.stop(first)
+        settings.CEF_TIMER_DAYS = 40
+        Wait.objects.update(due_at=F("created_at"))
+        hosts.start()
+        assert (ended(run).status, Wait.objects.count()) == ("succeeded", 2)
 
 
 def test_neither_or_both(support, alice, host):
