@@ -6,7 +6,6 @@ Redis makes readers fast, PostgreSQL makes them right: an event whose wake-up wa
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,6 +29,17 @@ _LONGEST_PAUSE_S: Final = 2.0
 LOOKS_BACK: Final = 4
 """Connections that may read what was told before, at once."""
 _PAST_S: Final = 1.0
+_LOOK_BACK: Final = """
+local found = {}
+for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], ARGV[1], '-')) do
+    local fields = entry[2]
+    if fields[1] == 'run' and fields[2] == ARGV[2] then
+        found[#found + 1] = fields
+        if fields[4] ~= 'delta' and tonumber(fields[6]) <= tonumber(ARGV[3]) then break end
+    end
+end
+return found"""
+"""The run's entries, the newest first, picked where they are: a stream carries those of many others."""
 
 
 class RedisTail:
@@ -45,6 +55,7 @@ class RedisTail:
             socket_timeout=_BLOCK_S + 5.0,
             retry=Retry(NoBackoff(), 0),
         )
+        self._look_back = self._redis.register_script(_LOOK_BACK)
 
     async def run(self) -> None:
         """Until cancelled; a Redis that is away is tried again after 0.1 s, then less and less often."""
@@ -67,16 +78,13 @@ class RedisTail:
         """
         if until is None:
             return []
-        found: list[EventNotice | Delta] = []
         try:
             async with asyncio.timeout(_PAST_S), self._looking_back:
-                async for news in self._backwards(run_id, until):
-                    found.append(news)
-                    if isinstance(news, EventNotice) and news.seq <= since:
-                        break
+                found: Any = await self._look_back(keys=[shard_key(run_id)], args=[until, run_id.bytes, since])
+                return [decode(dict(zip(fields[::2], fields[1::2], strict=True))) for fields in reversed(found)]
         except (RedisError, OSError, TimeoutError, ValueError) as error:
             logger.warning("A reader will not hear what was said before: %s", error)
-        return found[::-1]
+            return []
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -93,17 +101,6 @@ class RedisTail:
                 positions[stream] = entries[-1][0]
                 for _id, fields in entries:
                     self._pass_on(fields)
-
-    async def _backwards(self, run_id: UUID, until: bytes) -> AsyncIterator[EventNotice | Delta]:
-        end = until
-        while True:
-            entries: Any = await self._redis.xrevrange(shard_key(run_id), max=end, count=_ENTRIES)
-            for _id, fields in entries:
-                if fields.get(b"run") == run_id.bytes:
-                    yield decode(fields)
-            if len(entries) < _ENTRIES:
-                return
-            end = b"(" + entries[-1][0]
 
     async def _tails(self) -> dict[bytes, bytes]:
         names = [name.encode() for name in all_shards()]
