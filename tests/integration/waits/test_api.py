@@ -195,6 +195,15 @@ class TestEvents:
         refused = APIClient().post("/api/v1/events/evt_nothing", {}, format="json")
         assert (refused.status_code, refused.json()["code"]) == (404, "event_not_found")
 
+    @pytest.mark.parametrize("body", [b"{", b"[" * 200, b'{"a":NaN}', b'"\\u0000"'])
+    def test_what_is_no_json(self, body, wait):
+        """Of who has no token nothing is read."""
+        url, kind = "/api/v1/events/{}", "application/json"
+        refused = APIClient().post(url.format(event_token(wait.id)), body, content_type=kind)
+        assert (refused.status_code, Wait.objects.get().state) == (400, "open")
+        refused = APIClient().post(url.format("evt_nothing"), body, content_type=kind)
+        assert (refused.status_code, refused.json()["code"]) == (404, "event_not_found")
+
     def test_with_an_idempotency_key(self, wait):
         url = f"/api/v1/events/{event_token(wait.id)}"
         answer = APIClient().post(url, {}, format="json", headers={"Idempotency-Key": "k"})
