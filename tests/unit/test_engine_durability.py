@@ -71,7 +71,7 @@ class Readers:
         self.events: list[int] = []
         self.text = ""
 
-    def event(self, run_id: uuid.UUID, seq: int) -> None:
+    def event(self, run_id: uuid.UUID, seq: int, *, passing: bool = False) -> None:
         self.events.append(seq)
 
     def delta(self, run_id: uuid.UUID, text: str) -> None:
