@@ -30,16 +30,23 @@ LOOKS_BACK: Final = 4
 """Connections that may read what was told before, at once."""
 _PAST_S: Final = 1.0
 _LOOK_BACK: Final = """
-local found = {}
-for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], ARGV[1], '-')) do
-    local fields = entry[2]
-    if fields[1] == 'run' and fields[2] == ARGV[2] then
-        found[#found + 1] = fields
-        if fields[4] ~= 'delta' and tonumber(fields[6]) <= tonumber(ARGV[3]) then break end
+local found, newest = {}, ARGV[1]
+repeat
+    local page = redis.call('XREVRANGE', KEYS[1], newest, '-', 'COUNT', 100)
+    for _, entry in ipairs(page) do
+        local fields = entry[2]
+        if fields[1] == 'run' and fields[2] == ARGV[2] then
+            found[#found + 1] = fields
+            if fields[4] ~= 'delta' and tonumber(fields[6]) <= tonumber(ARGV[3]) then return found end
+        end
+        newest = '(' .. entry[1]
     end
-end
+until #page < 100
 return found"""
-"""The run's entries, the newest first, picked where they are: a stream carries those of many others."""
+"""The run's entries, the newest first, picked where they are: a stream carries those of many others.
+
+By pages, since most readers come soon after what they look for, and Redis does nothing else meanwhile.
+"""
 
 
 class RedisTail:
