@@ -172,7 +172,11 @@ class PrivateStack:
 
     def cpu_seconds(self) -> float:
         """CPU time of the Python processes that live, with their children."""
-        return sum(_cpu(process.pid) for process in self._processes.values() if process.poll() is None)
+        return sum(self.cpu_seconds_by_process().values())
+
+    def cpu_seconds_by_process(self) -> dict[str, float]:
+        """The same for each of them, by its name."""
+        return {name: _cpu(process.pid) for name, process in self._processes.items() if process.poll() is None}
 
     def memory_mb(self, name: str) -> float:
         """Resident memory of a process."""
