@@ -5,7 +5,6 @@ prefix, and pytest-django gives each its own database. `pytest tests/unit` start
 """
 
 import os
-import warnings
 from pathlib import Path
 
 import django
@@ -23,9 +22,7 @@ if _WORKER is None:
     os.environ.update(_suite.environment())
 os.environ["CEF_REDIS_PREFIX"] = f"test:{_WORKER or 'main'}:"
 os.environ[_SETTINGS] = "config.settings.test"
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "open_binary is deprecated", DeprecationWarning)  # bpe_openai, when imported
-    django.setup()
+django.setup()
 
 
 def pytest_configure(config: pytest.Config) -> None:

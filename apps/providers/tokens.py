@@ -6,9 +6,8 @@ it leans to the safe side; dense JSON and tables can lie below.
 """
 
 from functools import lru_cache
+from importlib import import_module
 from typing import Final, Protocol
-
-from bpe_openai import _bindings
 
 from apps.providers.exceptions import UnknownTokenizer
 from apps.providers.kinds import Tokenizer
@@ -39,9 +38,10 @@ def is_exact(tokenizer: str) -> bool:
 @lru_cache(maxsize=4)
 def _encoding(tokenizer: str) -> _Encoding:
     # The package's tiktoken-like face has no `count` and refuses a million characters; its Rust core takes any length.
+    # Importing it builds every encoding that it knows, a third of a second that processes which never count do not pay.
     if tokenizer not in _EXACT:
         raise UnknownTokenizer(f"There is no tokenizer {tokenizer!r}; choose from {', '.join(Tokenizer.values)}.")
-    encoding: _Encoding = _bindings.tokenizer_for_encoding(tokenizer)
+    encoding: _Encoding = import_module("bpe_openai._bindings").tokenizer_for_encoding(tokenizer)
     return encoding
 
 
