@@ -63,7 +63,8 @@ def read_filter(query: dict[str, Any]) -> RunFilter:
 
 
 def _filter_of(found: dict[str, Any]) -> RunFilter:
-    return RunFilter(statuses=found.pop("status", ()), **found)
+    # An empty object is contained in every run's: it names nothing.
+    return RunFilter(statuses=found.pop("status", ()), metadata=found.pop("metadata", None) or None, **found)
 
 
 PARAMETERS = [

@@ -125,6 +125,7 @@ def test_cancelling_by_filter(client, support):
     [
         ({}, {"/filter": "required"}),
         ({"filter": {}}, {"/filter": "empty"}),
+        ({"filter": {"metadata": {}}}, {"/filter": "empty"}),
         ({"filter": {"colour": "red"}}, {"/filter/colour": "unknown_field"}),
         ({"filter": {"status": "done"}}, {"/filter/status": "unknown_status"}),
         ({"filter": {"metadata": "{}"}}, {"/filter/metadata": "not_a_dict"}),
