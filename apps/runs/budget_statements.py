@@ -42,8 +42,11 @@ SETTLED: Final = """, settled AS (
 
 GIVE_BACK: Final = """
 WITH gone AS (
-    DELETE FROM runs_reservation AS reservation USING runs_run AS run
-    WHERE run.id = reservation.run_id AND (run.status <> 'running' OR run.lease_epoch <> reservation.epoch)
+    DELETE FROM runs_reservation AS reservation
+    WHERE NOT EXISTS (
+        SELECT FROM runs_run
+        WHERE id = reservation.run_id AND status = 'running' AND lease_epoch = reservation.epoch
+    )
     RETURNING reservation.account_id, reservation.tokens, reservation.usd
 ), sums AS (
     SELECT account_id, sum(tokens) AS tokens, sum(usd) AS usd FROM gone GROUP BY account_id
@@ -53,4 +56,4 @@ WITH gone AS (
 UPDATE runs_account AS account
 SET tokens_reserved = tokens_reserved - sums.tokens, usd_reserved = usd_reserved - sums.usd
 FROM sums JOIN locked ON locked.id = sums.account_id WHERE account.id = sums.account_id"""
-"""Of calls whose run has left the process that made them: nobody will settle these."""
+"""Of calls whose run has left the process that made them, or was erased: nobody will settle these."""

@@ -4,16 +4,20 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.accounts.models import Workspace
 from apps.core.exceptions import InvalidInput
+from apps.core.ids import new_id
+from apps.runs.budget_statements import GIVE_BACK, RESERVE
 from apps.runs.limits import Limits
 from apps.runs.models import Account, Budget, Reservation, Run
-from apps.runs.services import RunRequest, create_run, resume_run
+from apps.runs.services import RunRequest, create_run, erase_run, resume_run
 from apps.runs.services.budgets import descendants_accounts, remove_budget, set_budget
 from apps.runs.spending import budget_json
+from apps.runs.states import RunStatus
 from tests.integration.engine.following import ended, outcome
-from tests.integration.runs.world import make_agent, make_model
+from tests.integration.runs.world import claim, finish, make_agent, make_model
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,6 +38,11 @@ def submit(workspace: Workspace, **fields: Any) -> Run:
 
 def account(workspace: Workspace) -> Account:
     return Account.objects.get(subject_id=workspace.id)
+
+
+def execute(statement: str, row: dict[str, Any] | None = None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, row)
 
 
 def test_it_works(support, host):
@@ -154,3 +163,18 @@ def test_ceilings_are_above_zero(support, limits):
     with pytest.raises(InvalidInput):
         set_budget(support.id, **limits)
     assert Budget.objects.count() == 0
+
+
+def test_what_was_set_aside_for_a_run_that_is_erased_at_once_is_given_back(support):
+    docs(support, [ANSWER])
+    set_budget(support.id, token_limit=1_000)
+    run = submit(support)
+    epoch = claim()["lease_epoch"]
+    line = {"id": new_id(), "account": account(support).id, "run": run.id, "epoch": epoch, "tokens": 60, "usd": 0}
+    execute(RESERVE, line)
+    execute(GIVE_BACK)
+    assert (account(support).tokens_reserved, Reservation.objects.count()) == (60, 1)
+    finish(run, RunStatus.FAILED)
+    erase_run(support.id, run.id)
+    execute(GIVE_BACK)
+    assert (account(support).tokens_reserved, Reservation.objects.count()) == (0, 0)
