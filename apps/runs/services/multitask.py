@@ -15,6 +15,7 @@ from apps.runs.services.cancel import ask_worker, stop_idle
 from apps.runs.services.request import Origin
 from apps.runs.states import ACTIVE, EffectState, RunStatus, StepKind, StopReason, Strategy
 from apps.tools.effects import Effect as Declared
+from apps.tools.toolset import effects
 
 _REASONS: Final = {
     Strategy.INTERRUPT: StopReason.INTERRUPTED,
@@ -122,8 +123,8 @@ def _require_no_effect(run: Run) -> None:
 
 def _idempotent_call(run: Run) -> str | None:
     """A call that the ledger does not know: recorded, or under way as far as anybody can tell."""
-    tools = version_bundle(run.agent_version_id).tools
-    names = {tool.name for tool in tools if tool.effect == Declared.IDEMPOTENT}
+    declared = effects(version_bundle(run.agent_version_id).tools)
+    names = {name for name, effect in declared.items() if effect == Declared.IDEMPOTENT}
     if not names:
         return None
     made = set(Step.objects.filter(run_id=run.id, kind=StepKind.TOOL, name__in=names).values_list("name", flat=True))

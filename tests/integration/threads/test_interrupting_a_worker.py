@@ -167,6 +167,22 @@ def test_rollback_is_refused_once_the_world_has_changed_or_may_have(support, thr
     assert (first.cancel_requested_at, Run.objects.count()) == (None, 1)
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_an_effect_is_what_the_binding_says(support, thread, tools, host, steps):
+    """A tool that is unsafe by itself, and idempotent as this agent binds it, has no line in the ledger."""
+    form = {"name": "send_form", "config": {"idempotent": True}}
+    make_agent(support, [calls("send_form"), {"hang": True}], tools=[form])
+    first = say(thread, "one")
+    eventually(lambda: toolbox.calls["send_form"])
+    if steps == 2:
+        toolbox.gate.set()
+    eventually(lambda: Step.objects.filter(run_id=first.id).count() == steps)
+    assert Effect.objects.count() == 0
+    with pytest.raises(EffectCommitted):
+        say(thread, "two", Strategy.ROLLBACK, agent="ear")
+    assert Run.objects.get().cancel_requested_at is None
+
+
 def test_no_effect_begins_once_a_rollback_is_asked_for(support, thread):
     """The worker may not have seen the request yet: the ledger refuses the line."""
     make_agent(support)
