@@ -12,7 +12,7 @@ from apps.core import canonical
 from apps.core.exceptions import Fault
 from apps.runs.dispatch import doorbell
 from apps.runs.effects import UNDECIDED, get_effect, output_schema_of
-from apps.runs.exceptions import EffectDecided, EffectNotOpen, InvalidRunInput, RunFinished
+from apps.runs.exceptions import EffectDecided, EffectNotOpen, InvalidRunInput, PayloadsRemoved, RunFinished
 from apps.runs.live import announce_event
 from apps.runs.models import Effect, Run
 from apps.runs.services.cancel import stop_idle
@@ -53,7 +53,8 @@ def resolve_effect(
     About a run that is over, only the books can be set right: `happened`, or `stop` to leave it at that.
 
     Raises EffectNotFound, EffectDecided when somebody was first, EffectNotOpen when there is nothing to decide now,
-    RunFinished, and InvalidRunInput for a result that the tool could not have returned. Locks the run's row.
+    RunFinished, PayloadsRemoved for a result where retention has taken the run's payloads, and InvalidRunInput for one
+    that the tool could not have returned. Locks the run's row.
     """
     effect = get_effect(workspace_id, effect_id)
     stored = _stored_result(effect, decision, result)
@@ -91,6 +92,8 @@ def _require_open(effect: Effect, run: Run, decision: EffectDecision) -> None:
         raise EffectDecided
     if run.status in TERMINAL and decision == EffectDecision.RUN:
         raise RunFinished(f"The run has {run.status}; nothing is called for it any more.")
+    if run.payloads_removed_at is not None and decision == EffectDecision.HAPPENED:
+        raise PayloadsRemoved
     if run.status not in TERMINAL | {RunStatus.WAITING}:
         raise EffectNotOpen(f"The run is {run.status}; decide once it waits.")
 

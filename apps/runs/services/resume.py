@@ -8,12 +8,12 @@ from apps.runs.dispatch import doorbell
 from apps.runs.exceptions import IllegalTransition, RunNotResumable, ThreadBusy
 from apps.runs.limits import Limits
 from apps.runs.live import announce_event
-from apps.runs.models import Run
+from apps.runs.models import Effect, Run
 from apps.runs.selectors import get_run
 from apps.runs.services.budgets import limit_account
 from apps.runs.services.checks import require_limits, require_payloads
 from apps.runs.services.multitask import lock_thread
-from apps.runs.states import ACTIVE, EventType, RunStatus
+from apps.runs.states import ACTIVE, EffectState, EventType, RunStatus
 from apps.runs.transitions import Move, apply_move
 
 
@@ -35,6 +35,7 @@ def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None
             seq = apply_move(move)
             require_payloads(run)
             _require_idle_thread(run)
+            _reopen_effects(run)
             if limits is not None:
                 Run.objects.filter(id=run.id).update(limits=limits.stored())
                 limit_account(run, limits)
@@ -44,6 +45,12 @@ def resume_run(workspace_id: UUID, run_id: UUID, *, limits: Limits | None = None
         raise ThreadBusy(thread_id=str(run.thread_id)) from error
     transaction.on_commit(lambda: _tell(run.id, seq), robust=True)
     return get_run(workspace_id, run_id)
+
+
+def _reopen_effects(run: Run) -> None:
+    """What was left at that because the run was over is to be decided after all, should the run come to that call."""
+    left = Effect.objects.filter(run_id=run.id, state=EffectState.OUTCOME_UNKNOWN)
+    left.update(settled_at=None, decided_by_kind="", decided_by_id=None)
 
 
 def _require_idle_thread(run: Run) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from apps.core import canonical
 from apps.runs.models import Effect, Run, Thread, WorkerProcess
-from apps.runs.services import EffectDecision, RunRequest, create_run, resolve_effect
+from apps.runs.services import EffectDecision, RunRequest, create_run, resolve_effect, resume_run
 from apps.runs.states import RunStatus
 from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, events, output, reached, steps, tool_results
@@ -270,3 +270,24 @@ def test_a_refusal_after_the_commit_is_told_and_the_ledger_knows_better(support,
     run = ended(create_run(support.id, RunRequest(agent="docs", input="go")))
     assert (run.status, output(run)) == ("succeeded", '{"error":"Too late to say so."}')
     assert states(run) == [("book", "committed")]
+
+
+def test_a_run_that_is_to_stop_does_not_wait_for_a_decision(support, tools, host):
+    """The cancel comes in the call itself, and is not seen before the run would wait."""
+    run = ended(play(support, "pay_cancelled"))
+    assert (run.status, run.stop_reason, states(run)) == (
+        "cancelled",
+        "cancelled_by",
+        [("pay_cancelled", "outcome_unknown")],
+    )
+    assert "run.waiting" not in [kind for kind, _ in events(run)]
+
+
+def test_what_was_left_at_that_is_decided_when_the_run_goes_on(support, tools, host):
+    run = parked(play(support, "pay_slowly"))
+    Run.objects.filter(id=run.id).update(status=RunStatus.FAILED, stop_reason="deadline")
+    resolve_effect(support.id, effect().id, decision=STOP)
+    resume_run(support.id, run.id)
+    assert (parked(run).status, run.stop_reason, toolbox.calls["pay_slowly"]) == ("waiting", "outcome_unknown", 1)
+    resolve_effect(support.id, effect().id, decision=HAPPENED, result="paid after all")
+    assert (ended(run).status, output(run), toolbox.calls["pay_slowly"]) == ("succeeded", "paid after all", 1)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.runs.models import Thread
+from apps.runs.services import cancel_run
 from apps.tools.declaration import DidNotHappen, Effect, Happened, ToolCall, ToolFailed, Unknown, tool
 from apps.tools.deferral import Question
 
@@ -165,6 +166,13 @@ def pay_broken(call: ToolCall) -> str:
     """Fail with a bug."""
     calls["pay_broken"] += 1
     raise KeyError("receipt")
+
+
+@tool(version="1.0.0")
+def pay_cancelled(call: ToolCall) -> str:
+    """Have the run cancelled, and lose the connection at the same moment."""
+    cancel_run(call.workspace_id, call.run_id)
+    raise ConnectionResetError
 
 
 @tool(version="1.0.0")

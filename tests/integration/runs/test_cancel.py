@@ -7,11 +7,12 @@ from redis import Redis
 
 from apps.core import canonical
 from apps.core.ids import new_id
-from apps.runs.exceptions import RunFinished, RunNotFound
+from apps.runs.exceptions import IllegalTransition, RunFinished, RunNotFound
 from apps.runs.live import shard_key
 from apps.runs.models import Event, Run
 from apps.runs.services import Origin, cancel_run
-from apps.runs.states import RunStatus
+from apps.runs.states import EventType, RunStatus, StopReason
+from apps.runs.transitions import Move, apply_move
 from tests.integration.runs.world import claim, finish, history, make_worker, record, set_up_run, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,3 +115,14 @@ def test_two_cancels_at_once_are_one(support):
         together(*[lambda run=run: cancel_run(support.id, run.id)] * 2)
         assert history(run.id) == ["run.queued", "run.started", "run.cancel_requested"]
         finish(run)
+
+
+def test_a_run_that_is_to_stop_does_not_begin_to_wait(support):
+    """Its worker may not have seen the request yet, and nobody would see it any more."""
+    run = set_up_run(support)
+    claim()
+    cancel_run(support.id, run.id)
+    waiting = {"to": RunStatus.WAITING, "event": EventType.WAITING, "reason": StopReason.OUTCOME_UNKNOWN, "epoch": 1}
+    with pytest.raises(IllegalTransition):
+        apply_move(Move(run_id=run.id, **waiting))
+    assert Run.objects.get(id=run.id).status == "running"

@@ -1,11 +1,19 @@
 """A person decides about a call of which nobody knows how it ended."""
 
 import pytest
+from django.db.models.functions import Now
 
 from apps.accounts.models import Workspace
 from apps.core import canonical
 from apps.core.ids import new_id
-from apps.runs.exceptions import EffectDecided, EffectNotFound, EffectNotOpen, InvalidRunInput, RunFinished
+from apps.runs.exceptions import (
+    EffectDecided,
+    EffectNotFound,
+    EffectNotOpen,
+    InvalidRunInput,
+    PayloadsRemoved,
+    RunFinished,
+)
 from apps.runs.models import Effect, Event, Run
 from apps.runs.services import EffectDecision, Origin, cancel_run, resolve_effect
 from apps.runs.statements import INTEND, MOVE
@@ -263,3 +271,14 @@ def test_a_note_that_postgresql_cannot_hold_is_made_storable(paying):
     resolve_effect(paying.id, effect.id, decision=RUN, note="a\x00b\ud800" + "x" * 5000)
     assert row(effect)[4].startswith("a\ufffdb?x")
     assert len(row(effect)[4]) == 4000
+
+
+def test_a_result_is_not_kept_where_retention_has_taken_the_payloads(paying):
+    run = parked(paying)
+    Run.objects.filter(id=run.id).update(status=RunStatus.CANCELLED, payloads_removed_at=Now())
+    effect = undecided(run)
+    with pytest.raises(PayloadsRemoved):
+        resolve_effect(paying.id, effect.id, decision=HAPPENED, result={"receipt": 7})
+    assert row(effect)[:2] == ("outcome_unknown", None)
+    resolve_effect(paying.id, effect.id, decision=STOP)
+    assert effect.state == "outcome_unknown"
