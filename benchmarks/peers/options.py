@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--clients", type=_count, help="at once; unless told 16, and 50 when the model takes time")
-    parser.add_argument("--runs", type=_count, default=400, help="of one measurement")
+    parser.add_argument("--runs", type=_count, default=300, help="of one measurement")
     parser.add_argument(
         "--model-latency", type=_seconds, nargs="+", default=[0.0, 0.25], help="seconds a model call takes"
     )

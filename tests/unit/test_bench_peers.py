@@ -40,7 +40,7 @@ def test_unless_told_all_arms_run_both_loads() -> None:
     options = read_options([])
 
     assert options.arms == ARMS
-    assert options.loads == (Load(16, 400, 0.0), Load(50, 400, 0.25))
+    assert options.loads == (Load(16, 300, 0.0), Load(50, 300, 0.25))
     assert (options.rounds, options.processes) == (3, 1)
 
 
