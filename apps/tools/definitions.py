@@ -36,6 +36,10 @@ class MountRef:
 class EffectLedger(Protocol):
     """The line of one call in the run's ledger of effects, and what is to be known about it."""
 
+    def begin(self) -> None:
+        """Raises when the call may not begin any more: the run may be another process's by now, which may make it."""
+        ...
+
     def record(self, result: JsonValue) -> None:
         """Store the result with the writes of the open transaction, for a tool that writes through our own database."""
         ...

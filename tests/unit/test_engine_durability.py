@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +14,13 @@ from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 from apps.agents.definition import AgentBundle
 from apps.core import canonical
 from apps.runs.limits import Limits, Spent
+from apps.runs.states import StepKind
 from apps.tools.effects import Effect
 from workers.engine.claim import ClaimedRun
 from workers.engine.durability import JournalDurability
 from workers.engine.journal import Journal, Outcome, Past, Receipt, Recorded
 from workers.engine.purse import Purse
-from workers.engine.session import Session, Surroundings, current_session
+from workers.engine.session import Scratch, Session, Surroundings, current_scratch, current_session
 from workers.engine.stops import BudgetExceeded, CancelSeen, Drained, LeaseLost, OutcomeUnknown, ReplayMismatch
 from workers.engine.units import AGENT_NAME, Unit
 
@@ -140,6 +142,7 @@ def claimed(attempt: int = 1, limits: Limits | None = None) -> ClaimedRun:
         account_ids=[],
         parent_id=None,
         budgeted=False,
+        worker_id=RUN,
     )
 
 
@@ -175,7 +178,7 @@ def execute(
     async def main() -> str:
         journal = Journal(store, RUN, run.epoch, (await store.past(RUN)).recorded)
         purse, leaving = Purse(None, run), lambda: len(store.steps) >= leaves_after  # type: ignore[arg-type]
-        around = Surroundings(readers or Readers(), None, purse, None, leaving)  # type: ignore[arg-type]
+        around = Surroundings(readers or Readers(), None, purse, None, leaving, lambda: True)  # type: ignore[arg-type]
         session = Session(run, BUNDLE, journal, around)
         token = current_session.set(session)
         try:
@@ -340,3 +343,19 @@ def test_any_call_id_names_a_step_that_postgresql_can_hold(call_id: str) -> None
     again = Odd()
     assert execute(again, store, claimed(attempt=2), built=agent(again)) == "done"
     assert again.tool_calls == []
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_call_begins_only_while_the_lease_is_held(holds: bool) -> None:
+    """A process that was stopped after the intent must not make the call when it comes back."""
+    run, asked = claimed(), Unit("1/pay/c", StepKind.TOOL, "pay", 1, bytes(32), "c", {})
+    around = Surroundings(Readers(), None, Purse(None, run), None, lambda: False, lambda: holds)  # type: ignore[arg-type]
+    session = Session(run, BUNDLE, Journal(Store(), RUN, 1), around)
+    token = current_scratch.set(Scratch(asked))
+    try:
+        ledger = session.tool_call("c", "pay").ledger
+    finally:
+        current_scratch.reset(token)
+    assert ledger is not None
+    with nullcontext() if holds else pytest.raises(LeaseLost):
+        ledger.begin()

@@ -90,7 +90,7 @@ def play(
         after = restart.n if restart else 0
         journal = Journal(store, RUN, run.epoch, store.steps[after:], after=after)
         purse = Purse(None, run)  # type: ignore[arg-type]
-        around = Surroundings(Readers(), None, purse, None, lambda: False)  # type: ignore[arg-type]
+        around = Surroundings(Readers(), None, purse, None, lambda: False, lambda: True)  # type: ignore[arg-type]
         session = Session(run, BUNDLE, journal, around, restart)
         agent = world.agent(streaming=streaming)
         token = current_session.set(session)

@@ -37,6 +37,7 @@ class ClaimedRun:
     account_ids: list[UUID]
     parent_id: UUID | None
     budgeted: bool
+    worker_id: UUID
 
 
 class Turns:
@@ -52,10 +53,10 @@ class Turns:
         if row is None:
             return None
         self._served = row["workspace_id"]
-        return _claimed(row)
+        return _claimed(row, worker_id)
 
 
-def _claimed(row: dict[str, Any]) -> ClaimedRun:
+def _claimed(row: dict[str, Any], worker_id: UUID) -> ClaimedRun:
     return ClaimedRun(
         id=row["id"],
         workspace_id=row["workspace_id"],
@@ -77,6 +78,7 @@ def _claimed(row: dict[str, Any]) -> ClaimedRun:
         account_ids=row["account_ids"],
         parent_id=row["parent_id"],
         budgeted=row["budgeted"],
+        worker_id=worker_id,
     )
 
 

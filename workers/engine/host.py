@@ -118,7 +118,7 @@ class Host:
         )
         self._publisher = Publisher(redis)
         self._hooks = DatabaseThreads(min(HOOK_THREADS, self._slots))
-        self._slices = Slices(self._pool, self._publisher, self._threads, self._hooks)
+        self._slices = Slices(self._pool, self._publisher, self._threads, self._hooks, self._lease.holds)
         self._turns = Turns(quarantine=self._quarantine)
         self._due_waits = DueWaits(self._pool, self._threads)
         self._pace = asyncio.Lock()

@@ -67,6 +67,10 @@ class Lease:
         """Under which runs may be held now; None without a lease, and when it was not renewed in time."""
         return None if self._is_overdue() else self._worker_id
 
+    def holds(self, worker_id: UUID) -> bool:
+        """Whether runs that were claimed under this id are surely still held."""
+        return self.worker_id == worker_id
+
     def start(self) -> None:
         """Begin; the lease is held as soon as the database answers."""
         self._thread.start()

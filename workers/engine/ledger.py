@@ -22,13 +22,22 @@ from workers.engine.units import Unit
 class DatabaseLedger:
     """The ledger line of one tool call, written on the connection and in the transaction of the tool.
 
-    `note` is told why the call has no result.
+    `note` is told why the call has no result. `holds` says whether the run is surely still this process's.
     """
 
     run_id: UUID
     epoch: int
     unit: Unit
     note: Callable[[ToolFailed], None]
+    holds: Callable[[], bool]
+
+    def begin(self) -> None:
+        """Raises LeaseLost when the lease has ended since the intent: this process was stopped, and has just come back.
+
+        Elsewhere the call may have been found not to have happened, and be made.
+        """
+        if not self.holds():
+            raise LeaseLost("The lease ended before the call began.")
 
     def record(self, result: JsonValue) -> None:
         """Store the result.

@@ -66,13 +66,17 @@ current_session: ContextVar["Session | None"] = ContextVar("cef_session", defaul
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a session shares with the other runs of its process; `leaving` says that the process shuts down."""
+    """What a session shares with the other runs of its process.
+
+    `leaving` says that the process shuts down, `holds` that the run is surely still its own.
+    """
 
     publisher: Publisher
     threads: DatabaseThreads
     purse: Purse
     waits: WaitRows
     leaving: Callable[[], bool]
+    holds: Callable[[], bool]
 
 
 class Session:
@@ -88,7 +92,7 @@ class Session:
     ) -> None:
         self.run, self.bundle, self.journal, self.threads = run, bundle, journal, around.threads
         self._publisher, self._leaving, self.purse = around.publisher, around.leaving, around.purse
-        self.waits = around.waits
+        self.waits, self._holds = around.waits, around.holds
         self.deadline = None if run.seconds_left is None else time.monotonic() + run.seconds_left
         self.model_calls = restart.model_calls if restart else 0
         self.snapshots = Snapshots(restart)
@@ -179,7 +183,7 @@ class Session:
             step_key=scratch.unit.key,
             idempotency_key=canonical.digest([str(self.run.id), scratch.unit.key]).hex(),
             mounts=self.mounts,
-            ledger=DatabaseLedger(self.run.id, self.run.epoch, scratch.unit, scratch.fail),
+            ledger=DatabaseLedger(self.run.id, self.run.epoch, scratch.unit, scratch.fail, self._holds),
         )
 
 

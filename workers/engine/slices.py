@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -63,12 +63,18 @@ HOOK_SECONDS: Final = 30.0
 
 
 class Slices:
-    """Executes claimed runs; shared by all runs of the process."""
+    """Executes claimed runs; shared by all runs of the process. `holds` says whether a worker's lease is good now."""
 
     def __init__(
-        self, pool: EnginePool, publisher: Publisher, threads: DatabaseThreads, hooks: DatabaseThreads
+        self,
+        pool: EnginePool,
+        publisher: Publisher,
+        threads: DatabaseThreads,
+        hooks: DatabaseThreads,
+        holds: Callable[[UUID], bool],
     ) -> None:
         self._pool, self._publisher, self._threads, self._hooks = pool, publisher, threads, hooks
+        self._holds = holds
         self._store, self._shelf = PostgresStore(pool), Shelf()
         self._causes: dict[Any, StopRun] = {}
         self._sessions: dict[UUID, Session] = {}
@@ -174,7 +180,8 @@ class Slices:
         journal = Journal(self._store, run.id, run.epoch, past.recorded, after=past.restart.n if past.restart else 0)
         purse = Purse(self._pool, run)
         waits = WaitRows(self._pool, run.id)
-        around = Surroundings(self._publisher, self._threads, purse, waits, lambda: self.leaving)
+        holds = partial(self._holds, run.worker_id)
+        around = Surroundings(self._publisher, self._threads, purse, waits, lambda: self.leaving, holds)
         return Session(run, built.bundle, journal, around, past.restart)
 
     async def _built(self, run: ClaimedRun) -> BuiltAgent:

@@ -106,15 +106,19 @@ async def execute(
 ) -> Any:
     """What one of the tool's functions returns, called where it wants to be: on the loop, or in a thread.
 
-    `began` is set when it is called: a thread may not be free in time.
+    `began` is set when it is called: a thread may not be free in time. Raises what the call's ledger raises when it may
+    not begin any more.
     """
     if inspect.iscoroutinefunction(function):
-        began.set()
+        _begin(call, began)
         return await function(call, **arguments)
-    future = _submit(partial(_closing, partial(_begin, began, partial(function, call, **arguments))))
+    future = _submit(partial(_closing, partial(_in_thread, call, began, partial(function, call, **arguments))))
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
+        # A thread that has just taken the call may not have come to say so.
+        if not future.cancel():
+            began.set()
         # The thread goes on. Its result is stored from another one, for a callback may run on the event loop.
         if function is definition.run and definition.effect_under(call.config) == Effect.UNSAFE:
             keep = partial(_keep_late, definition, call)
@@ -122,9 +126,15 @@ async def execute(
         raise
 
 
-def _begin(began: threading.Event, function: Callable[[], Any]) -> Any:
-    began.set()
+def _in_thread(call: ToolCall, began: threading.Event, function: Callable[[], Any]) -> Any:
+    _begin(call, began)
     return function()
+
+
+def _begin(call: ToolCall, began: threading.Event) -> None:
+    if call.ledger is not None:
+        call.ledger.begin()
+    began.set()
 
 
 def _keep_late(definition: ToolDefinition, call: ToolCall, done: "Future[Any]") -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection
 
+from apps.core.ids import new_id
 from apps.runs.models import Run, Step, WorkerProcess
 from apps.runs.services import RunRequest, create_run
 from apps.runs.states import RunStatus
@@ -16,6 +17,7 @@ from tests.integration.engine import toolbox
 from tests.integration.engine.following import CUT_THE_ENGINE, ended, output, reached, steps
 from tests.integration.runs.world import end_lease, history, make_agent
 from tests.waiting import eventually
+from workers.engine.lease import Lease, Listener
 
 
 def submit(workspace, script, **definition) -> Run:
@@ -132,3 +134,15 @@ def test_a_renewal_that_fails_for_a_moment_loses_nothing(support, host, kills):
         time.sleep(0.2)
     ended(run)
     assert (run.status, run.attempt, run.crashes, output(run)) == ("succeeded", 1, 0, "Done.")
+
+
+def test_what_was_claimed_under_an_older_lease_is_not_held(hosts, support, settings):
+    """A process that was stopped and came back has a lease again, and may have it before it knows that it lost one."""
+    lease = Lease(1, Listener(lambda: None, lambda run_ids: None, lambda: (0, False)))
+    lease.start()
+    first = eventually(lambda: lease.worker_id)
+    assert (lease.holds(first), lease.holds(new_id())) == (True, False)
+    end_lease(first)
+    second = eventually(lambda: lease.worker_id not in {None, first} and lease.worker_id)
+    assert (lease.holds(first), lease.holds(second)) == (False, True)
+    lease.close()

@@ -106,6 +106,8 @@ def test_a_note_is_written_once_however_often_it_is_tried(handbook: Context) -> 
     recorded: list[Any] = []
 
     class Ledger:
+        def begin(self) -> None: ...
+
         def record(self, result: Any) -> None:
             recorded.append(result)
 
@@ -126,6 +128,8 @@ def test_a_note_whose_effect_cannot_be_recorded_is_not_written(handbook: Context
         pass
 
     class Ledger:
+        def begin(self) -> None: ...
+
         def record(self, result: Any) -> None:
             raise Lost
 

@@ -17,6 +17,7 @@ from apps.tools.declaration import Effect, ToolCall, ToolFailed, tool
 from apps.tools.definitions import ToolDefinition
 from apps.tools.exceptions import ToolInputInvalid, ToolOutputInvalid, ToolTimeout
 from apps.tools.services import call_tool
+from apps.tools.services.calling import execute
 from tests.unit.tools.calls import a_call, run_tool
 
 
@@ -132,6 +133,63 @@ def test_a_call_that_no_thread_was_free_for_has_not_happened(settings: Any) -> N
     finally:
         release.set()
     assert (error.outcome_unknown, called) == (False, [])
+
+
+class SlowToSaySo(threading.Event):
+    """A thread is held up between taking its call and noting that it has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken, self.go_on = threading.Event(), threading.Event()
+
+    def set(self) -> None:
+        if threading.current_thread().name.startswith("tool"):
+            self.taken.set()
+            self.go_on.wait(20)
+        super().set()
+
+
+def test_a_call_that_a_thread_has_just_taken_may_have_begun() -> None:
+    """When the time is over at this very moment, the call is about to be made and cannot be taken back."""
+    began, called = SlowToSaySo(), threading.Event()
+    pay = make(lambda call: called.set(), name="pay")
+
+    async def cut_off() -> bool:
+        task = asyncio.ensure_future(execute(pay, pay.run, a_call(), {}, began=began))
+        await asyncio.to_thread(began.taken.wait, 20)
+        task.cancel()
+        await asyncio.wait([task])
+        return began.is_set() and not called.is_set()
+
+    try:
+        assert asyncio.run(cut_off())
+    finally:
+        began.go_on.set()
+    assert called.wait(20)
+
+
+class Lost(BaseException):
+    """The run is another process's by now."""
+
+
+class LostLedger:
+    def begin(self) -> None:
+        raise Lost
+
+
+def test_a_call_that_may_not_begin_any_more_is_not_made() -> None:
+    called = []
+
+    def pay(call: ToolCall) -> None:
+        called.append("thread")
+
+    async def pay_on_the_loop(call: ToolCall) -> None:
+        called.append("loop")
+
+    for function in (pay, pay_on_the_loop):
+        with pytest.raises(Lost):
+            run_tool(make(function), a_call(ledger=LostLedger()))
+    assert called == []
 
 
 def test_the_deadline_of_the_run_is_a_limit_too() -> None:
