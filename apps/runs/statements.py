@@ -81,7 +81,9 @@ WITH fenced AS (
 ), {_TELL.format(type="'step.recorded'", step_n="step_count", data="%(event)s", source="fenced")}"""
 
 _RECEIPT: Final = """
-SELECT step_count, event_seq, cancel_requested_at IS NOT NULL AS cancel_requested FROM fenced"""
+SELECT step_count, event_seq, cancel_requested_at IS NOT NULL AS cancel_requested,
+       EXISTS (SELECT FROM runs_budget WHERE runs_budget.workspace_id = fenced.workspace_id) AS budgeted
+FROM fenced"""
 
 RECORD_STEP: Final = _RECORD + _RECEIPT
 
@@ -105,7 +107,8 @@ RECORD_EFFECT_STEP: Final = recording(EFFECT_SETTLED)
 RECORD_BUDGETED_STEP: Final = recording(SETTLED)
 
 ALREADY_RECORDED: Final = """
-SELECT run.step_count, run.event_seq, run.cancel_requested_at IS NOT NULL AS cancel_requested
+SELECT run.step_count, run.event_seq, run.cancel_requested_at IS NOT NULL AS cancel_requested,
+       EXISTS (SELECT FROM runs_budget WHERE runs_budget.workspace_id = run.workspace_id) AS budgeted
 FROM runs_run AS run JOIN runs_step AS step ON step.run_id = run.id AND step.key = %(key)s
 WHERE run.id = %(run)s AND run.lease_epoch = %(epoch)s AND step.epoch = %(epoch)s AND run.status = 'running'"""
 

@@ -75,11 +75,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Where the recorded step landed, and whether somebody wants the run to stop."""
+    """Where the recorded step landed, whether somebody wants the run to stop, and whether its month has a budget now."""
 
     n: int
     event_seq: int
     cancel_requested: bool
+    budgeted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,12 @@ class PostgresStore:
             row = await insist(lambda: fetch_one(self._pool, ALREADY_RECORDED, parameters))
         if row is None:
             raise LeaseLost("Another process took the run over.")
-        return Receipt(n=row["step_count"], event_seq=row["event_seq"], cancel_requested=row["cancel_requested"])
+        return Receipt(
+            n=row["step_count"],
+            event_seq=row["event_seq"],
+            cancel_requested=row["cancel_requested"],
+            budgeted=row["budgeted"],
+        )
 
     async def recall(self, run_id: UUID, key: str) -> bytes | None:
         row = await insist(lambda: fetch_one(self._pool, RECALL, {"run": run_id, "key": key}))

@@ -77,10 +77,13 @@ class Quote:
 
 
 class Purse:
-    """What one run may spend: under its own limits, its workspace's month, and the limits of its ancestors."""
+    """What one run may spend: under its own limits, its workspace's month, and the limits of its ancestors.
+
+    `budgeted` says whether the workspace has a budget, as far as the run's last statement has seen.
+    """
 
     def __init__(self, pool: EnginePool, run: ClaimedRun) -> None:
-        self._pool, self._run = pool, run
+        self._pool, self._run, self.budgeted = pool, run, run.budgeted
         self._tokens, self._usd = 0, Decimal(0)
 
     @property
@@ -109,7 +112,7 @@ class Purse:
 
     @property
     def _has_accounts(self) -> bool:
-        return self._run.budgeted or bool(self._run.account_ids)
+        return self.budgeted or bool(self._run.account_ids)
 
     def _own(self, spent: Spent) -> Ceiling:
         limits = self._run.limits
@@ -128,7 +131,7 @@ class Purse:
 
     async def _locked(self, link: AsyncConnection[DictRow]) -> Sequence[DictRow]:
         place = {"workspace": self._run.workspace_id, "accounts": list(self._run.account_ids)}
-        if self._run.budgeted:
+        if self.budgeted:
             await link.execute(OPEN_MONTH, {"id": new_id(), "workspace": self._run.workspace_id})
         return await (await link.execute(LOCK_ACCOUNTS, place)).fetchall()
 

@@ -161,6 +161,7 @@ class Session:
         self._spent = Spent(steps=receipt.n, tokens=self._spent.tokens + tokens, usd=self._spent.usd + usd)
         self._publisher.event(self.run.id, receipt.event_seq, passing=True)
         self._speaking.clear()
+        self.purse.budgeted = receipt.budgeted
         if receipt.cancel_requested:
             raise CancelSeen
 

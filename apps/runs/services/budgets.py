@@ -30,7 +30,7 @@ def set_budget(workspace_id: UUID, *, token_limit: int | None = None, usd_limit:
 
 
 def remove_budget(workspace_id: UUID) -> None:
-    """No ceiling any more, from the next claim of each run on; does nothing when there was none."""
+    """No ceiling any more, from the next model call of each run on; does nothing when there was none."""
     with transaction.atomic():
         Budget.objects.filter(workspace_id=workspace_id).delete()
         month_account(workspace_id).delete()

@@ -16,6 +16,7 @@ from apps.runs.services import RunRequest, create_run, erase_run, resume_run
 from apps.runs.services.budgets import descendants_accounts, remove_budget, set_budget
 from apps.runs.spending import budget_json
 from apps.runs.states import RunStatus
+from tests.integration.engine import toolbox
 from tests.integration.engine.following import ended, outcome
 from tests.integration.runs.world import claim, finish, make_agent, make_model
 from tests.waiting import eventually
@@ -178,3 +179,18 @@ def test_what_was_set_aside_for_a_run_that_is_erased_at_once_is_given_back(suppo
     erase_run(support.id, run.id)
     execute(GIVE_BACK)
     assert (account(support).tokens_reserved, Reservation.objects.count()) == (0, 0)
+
+
+def test_a_budget_holds_for_runs_that_are_under_way(support, tools, host):
+    """One that spends too much is what a budget is set for."""
+    turn = {"tool_calls": [{"name": "wait"}], "usage": {"input_tokens": 100, "output_tokens": 10}}
+    docs(support, [turn, ANSWER], tools=[{"name": "wait"}])
+    run = submit(support)
+    eventually(lambda: toolbox.calls["wait"])
+    set_budget(support.id, token_limit=120)
+    toolbox.gate.set()
+    assert outcome(run) == ("failed", "budget_exceeded", "budget_exceeded")
+    assert (run.model_calls, account(support).tokens_spent) == (1, 110)
+    remove_budget(support.id)
+    resume_run(support.id, run.id)
+    assert (outcome(run)[0], run.model_calls) == ("succeeded", 2)

@@ -43,7 +43,7 @@ def test_a_running_run_is_asked_to_stop(support):
     assert asked.cancel_requested_at is not None
     assert history(run.id) == ["run.queued", "run.started", "run.cancel_requested"]
     receipt = record(run.id, epoch=1)
-    assert receipt == {"step_count": 1, "event_seq": 4, "cancel_requested": True}
+    assert receipt == {"step_count": 1, "event_seq": 4, "cancel_requested": True, "budgeted": False}
 
 
 def test_twice_is_once(support):

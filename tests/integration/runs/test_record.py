@@ -46,7 +46,7 @@ def unchanged(run: Run) -> bool:
 @pytest.mark.parametrize("send", [one, through_the_engine])
 def test_it_works(run, send):
     receipt = send(RECORD_STEP, step_row(run.id, 1, first_token_ms=12, manifest=b"{}"))
-    assert receipt == {"step_count": 1, "event_seq": 3, "cancel_requested": False}
+    assert receipt == {"step_count": 1, "event_seq": 3, "cancel_requested": False, "budgeted": False}
     step = Step.objects.get()
     assert (step.run_id, step.n, step.key, step.kind) == (run.id, 1, "1/agent__model.request/0", "model")
     assert (bytes(step.result), bytes(step.manifest), step.request, step.epoch) == (b'{"answer":42}', b"{}", None, 1)
@@ -129,7 +129,7 @@ def test_a_unit_is_recorded_once(run):
 def test_a_repeat_after_a_lost_answer_finds_its_step(run):
     record(run.id, 1)
     unit = {"run": run.id, "epoch": 1, "key": "1/agent__model.request/0"}
-    found = {"step_count": 1, "event_seq": 3, "cancel_requested": False}
+    found = {"step_count": 1, "event_seq": 3, "cancel_requested": False, "budgeted": False}
     assert one(ALREADY_RECORDED, unit) == found
     assert through_the_engine(ALREADY_RECORDED, unit) == found
     for other in ({"epoch": 2}, {"key": "2/agent__model.request/0"}):
