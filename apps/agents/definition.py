@@ -56,7 +56,7 @@ class RunLimits(_Value):
 
     steps: int | None = Field(50, ge=1, le=100_000)
     tokens: int | None = Field(None, ge=1, le=10**12)
-    usd: float | None = Field(None, gt=0, le=10**9, allow_inf_nan=False)
+    usd: float | None = Field(None, gt=0, le=10**7, allow_inf_nan=False)
     seconds: float | None = Field(None, gt=0, le=31_536_000, allow_inf_nan=False)
 
 
@@ -69,7 +69,7 @@ class ModelOptions(_Value):
     temperature: float | None = Field(None, ge=0.0, le=2.0, allow_inf_nan=False)
     top_p: float | None = Field(None, ge=0.0, le=1.0, allow_inf_nan=False)
     top_k: int | None = Field(None, ge=1)
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(None, ge=1, le=10**9)
     seed: int | None = None
     presence_penalty: float | None = Field(None, ge=-2.0, le=2.0, allow_inf_nan=False)
     frequency_penalty: float | None = Field(None, ge=-2.0, le=2.0, allow_inf_nan=False)

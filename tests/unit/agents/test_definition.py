@@ -46,6 +46,8 @@ def test_a_definition_cannot_be_changed() -> None:
         ({"model": "a:b", "mounts": [{"context": "x", "share": float("nan")}]}, "/mounts/0/share", "finite_number"),
         ({"model": "a:b", "limits": {"seconds": 0}}, "/limits/seconds", "greater_than"),
         ({"model": "a:b", "limits": {"usd": float("inf")}}, "/limits/usd", "finite_number"),
+        ({"model": "a:b", "limits": {"usd": 1e9}}, "/limits/usd", "less_than_equal"),
+        ({"model": "a:b", "settings": {"max_tokens": 10**20}}, "/settings/max_tokens", "less_than_equal"),
         ({"model": "a:b", "limits": {"runs": 1}}, "/limits/runs", "extra_forbidden"),
         ({"model": "a:b", "settings": {"extra_body": {}}}, "/settings", "unknown_setting"),
         ({"model": "a:b", "settings": {"temperature": 3}}, "/settings/temperature", "less_than_equal"),

@@ -32,6 +32,13 @@ def test_odd_usage_is_priced_all_the_same() -> None:
     assert cost_usd(model("openai", "gpt-4o"), 100, 0, cache_read_tokens=500) == Decimal("0.000125")
 
 
+@pytest.mark.parametrize("prices", [{}, {"input_price": Decimal(1), "output_price": Decimal(1)}])
+def test_a_figure_below_zero_costs_nothing_and_an_absurd_one_is_cut(prices: dict[str, Decimal]) -> None:
+    priced = model("openai", "gpt-4o", **prices)
+    assert cost_usd(priced, -1000, 100, cache_read_tokens=-5) == cost_usd(priced, 0, 100)
+    assert cost_usd(priced, 0, 10**30) == cost_usd(priced, 0, 2**31 - 1)
+
+
 def test_a_known_gateway_is_known_by_its_address() -> None:
     gateway = model("openai_compatible", "openai/gpt-4o", base_url="https://openrouter.ai/api/v1")
     assert cost_usd(gateway, 1000, 100) == Decimal("0.0035")
