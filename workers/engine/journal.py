@@ -75,7 +75,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Where the recorded step landed, whether somebody wants the run to stop, and whether its month has a budget now."""
+    """Where the recorded step landed, whether somebody wants the run to stop, and whether there is a monthly budget."""
 
     n: int
     event_seq: int

@@ -47,7 +47,12 @@ def test_it_works(run, send):
     assert bytes(Effect.objects.get().arguments) == b'{"amount":7}'
     assert Effect.objects.get().workspace_id == run.workspace_id
     assert send(RECALL, {"run": run.id, "key": KEY}) is None
-    assert send(RECORD_EFFECT_STEP, step(run)) == {"step_count": 1, "event_seq": 3, "cancel_requested": False, "budgeted": False}
+    assert send(RECORD_EFFECT_STEP, step(run)) == {
+        "step_count": 1,
+        "event_seq": 3,
+        "cancel_requested": False,
+        "budgeted": False,
+    }
     assert ledger() == [(KEY, "pay", "committed", 1, None)]
     assert Effect.objects.get().settled_at is not None
     assert send(RECALL, {"run": run.id, "key": KEY}) is None
