@@ -165,8 +165,10 @@ async def send(request: httpx.Request, policy: EgressPolicy) -> Answered:
     request.headers.update({"User-Agent": HEADERS["User-Agent"], "Accept-Encoding": "identity"})
     request.extensions = request.extensions | {"timeout": timeout, "trace": watch}
     try:
-        async with asyncio.timeout(policy.total_s), GuardedTransport(policy) as transport:
-            return await _answered(await transport.handle_async_request(request), policy)
+        async with GuardedTransport(policy) as transport:
+            async with asyncio.timeout(policy.total_s) as limit:
+                response = await transport.handle_async_request(request)
+            return await _answered(response, policy, limit.when())
     except (TimeoutError, httpx.HTTPError) as error:
         reason = type(error).__name__
         if watch.sent:
@@ -184,16 +186,17 @@ class _SendWatch:
         self.sent |= event.endswith("send_request_headers.started")
 
 
-async def _answered(response: httpx.Response, policy: EgressPolicy) -> Answered:
-    """What came, as far as it came: the answer is there, whatever happens to the rest of its body."""
+async def _answered(response: httpx.Response, policy: EgressPolicy, until: float | None) -> Answered:
+    """What came by then, as far as it came: the answer is there, whatever happens to the rest of its body."""
     body, cut = bytearray(), False
     try:
-        async for part in response.aiter_raw():
-            body += part
-            if len(body) > policy.max_bytes:
-                cut = True
-                break
-    except httpx.HTTPError:
+        async with asyncio.timeout_at(until):
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > policy.max_bytes:
+                    cut = True
+                    break
+    except (TimeoutError, httpx.HTTPError):
         cut = True
     finally:
         await response.aclose()

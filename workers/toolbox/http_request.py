@@ -68,8 +68,7 @@ async def http_request(
     content = b"" if body is None else json.dumps(body).encode()
     if content:
         headers["Content-Type"] = "application/json"
-    request = httpx.Request(method, _address(url), headers=headers, content=content)
-    return _answer(await _sent(request, call))
+    return _answer(await _sent(_request(method, url, headers, content), call))
 
 
 async def _sent(request: httpx.Request, call: ToolCall) -> Answered:
@@ -99,10 +98,11 @@ def _after(remedy: Remedy, attempt: int, retry_after_s: float | None = None) -> 
     return BACKOFF.pause(remedy, attempt=attempt, jitter=random.random(), retry_after_s=retry_after_s)  # noqa: S311
 
 
-def _address(url: str) -> httpx.URL:
+def _request(method: str, url: str, headers: dict[str, str], content: bytes) -> httpx.Request:
+    """Raises EgressDenied for an address that is none, of which surely nothing was sent."""
     try:
-        return httpx.URL(url)
-    except httpx.InvalidURL as error:
+        return httpx.Request(method, url, headers=headers, content=content)
+    except (httpx.InvalidURL, ValueError) as error:
         raise EgressDenied("This is not a web address.") from error
 
 

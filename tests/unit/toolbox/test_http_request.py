@@ -3,7 +3,9 @@
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -106,6 +108,37 @@ def test_a_service_that_listens_and_never_answers() -> None:
         with pytest.raises(AnswerLost) as caught:
             asyncio.run(send(httpx.Request("POST", f"http://127.0.0.1:{port}/", content=b"1"), impatient))
     assert (caught.value.code, caught.value.outcome_unknown) == ("answer_lost", True)
+
+
+def test_a_body_that_never_ends_is_cut_and_the_answer_is_told() -> None:
+    """The service has said that it did it."""
+    with socket.create_server(("127.0.0.1", 0)) as endless:
+        port = endless.getsockname()[1]
+        over = threading.Event()
+        threading.Thread(target=drip, args=(endless, over), daemon=True).start()
+        impatient = EgressPolicy(private=frozenset({f"127.0.0.1:{port}"}), total_s=0.3)
+        try:
+            told = asyncio.run(send(httpx.Request("POST", f"http://127.0.0.1:{port}/", content=b"1"), impatient))
+        finally:
+            over.set()
+    assert (told.status, told.truncated, set(told.body)) == (201, True, {ord(".")})
+
+
+def drip(server: socket.socket, over: threading.Event) -> None:
+    """Answers at once, and then a byte at a time for ever."""
+    link, _ = server.accept()
+    with link, suppress(OSError):
+        link.recv(65_536)
+        link.sendall(b"HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n")
+        while not over.wait(0.02):
+            link.sendall(b".")
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://xn--a.com/", "no address"])
+def test_of_what_is_no_address_it_is_known_that_nothing_was_sent(url: str) -> None:
+    with pytest.raises(ToolFailed) as caught:
+        run_tool(http_request, a_call(config={"hosts": ["127.0.0.1"]}), method="POST", url=url)
+    assert (caught.value.code, caught.value.outcome_unknown) == ("egress_denied", False)
 
 
 def test_a_service_that_knows_repeats_is_asked_again_under_the_same_key(reach: Reach) -> None:
