@@ -7,6 +7,7 @@ in a repeated hour they fire again.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -37,9 +38,15 @@ def in_words(cron: str, timezone: str) -> str:
 
 def zone_named(timezone: str) -> ZoneInfo:
     """Raises InvalidSchedule for a name that the time zone database does not have."""
-    if timezone not in available_timezones():
+    if timezone not in _zones():
         raise _refusal("timezone", "unknown_timezone", f"There is no time zone {timezone[:64]!r}.")
     return ZoneInfo(timezone)
+
+
+@cache
+def _zones() -> set[str]:
+    """Looking for them takes 15 ms."""
+    return available_timezones()
 
 
 def _fires(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:

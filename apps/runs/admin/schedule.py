@@ -1,5 +1,6 @@
 """Schedules: when they fire next, what came of the last time, and buttons to pause them or to fire now."""
 
+from functools import partial
 from typing import Any, Final
 
 from django import forms
@@ -22,6 +23,7 @@ from apps.runs.limits import Limits
 from apps.runs.models import Schedule
 from apps.runs.models.schedule import Overlap
 from apps.runs.schedules import database_now, schedules_with_last_run
+from apps.runs.services.request import Origin
 from apps.runs.services.schedules import (
     ScheduleRequest,
     create_schedule,
@@ -139,13 +141,13 @@ class ScheduleAdmin(WorkspaceAdmin):
 
     @admin.action(description="Start a run of the selected schedules now", permissions=["change"])
     def fire_selected(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> None:
-        self.for_each(request, queryset, lambda row: fire_schedule(row.workspace_id, row.id), "runs started")
+        self.for_each(request, queryset, partial(_fire, origin(request)), "runs started")
 
     def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
         """Through the services, which find the next time."""
         asked = form.request()
         if change:
-            update_schedule(obj.workspace_id, obj.pk, **vars(asked))
+            update_schedule(obj.workspace_id, obj.pk, origin=origin(request), **vars(asked))
         else:
             obj.pk = create_schedule(obj.workspace_id, asked, origin=origin(request)).pk
 
@@ -155,6 +157,10 @@ class ScheduleAdmin(WorkspaceAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for schedule in queryset:
             delete_schedule(schedule.workspace_id, schedule.pk)
+
+
+def _fire(who: Origin, schedule: Schedule) -> None:
+    fire_schedule(schedule.workspace_id, schedule.id, origin=who)
 
 
 def _run_url(run_id: Any) -> str:

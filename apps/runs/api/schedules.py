@@ -179,15 +179,14 @@ class ScheduleViewSet(WorkspaceViewSet):
     def create(self, request: Request) -> Response:
         """Make a schedule. Its runs count as asked for by who makes it."""
         wanted = _validated(ScheduleWriteSerializer(data=request.data))
-        origin = Origin.of(self.principal)
-        schedule = create_schedule(self.principal.workspace_id, ScheduleRequest(**wanted), origin=origin)
+        schedule = create_schedule(self.principal.workspace_id, ScheduleRequest(**wanted), origin=self._origin())
         return self._shown(schedule.id, status=201)
 
     @extend_schema(request=ScheduleWriteSerializer(partial=True), responses=ScheduleDetailSerializer)
     def partial_update(self, request: Request, pk: UUID) -> Response:
-        """Change some of it. The next time is found anew when the times have changed."""
+        """Change some of it. Who changes what it runs asks for its runs; new times count from now on."""
         changes = _validated(ScheduleWriteSerializer(data=request.data, partial=True))
-        update_schedule(self.principal.workspace_id, pk, **changes)
+        update_schedule(self.principal.workspace_id, pk, origin=self._origin(), **changes)
         return self._shown(pk)
 
     @extend_schema(responses={204: None})
@@ -213,8 +212,8 @@ class ScheduleViewSet(WorkspaceViewSet):
     @extend_schema(request=None, responses={202: RunDetailSerializer})
     @action(detail=True, methods=["post"])
     def fire(self, request: Request, pk: UUID) -> Response:
-        """Start a run now, whatever the schedule says of times and overlaps."""
-        run = fire_schedule(self.principal.workspace_id, pk)
+        """Start a run now, as asked for by the caller, whatever the schedule says of times and overlaps."""
+        run = fire_schedule(self.principal.workspace_id, pk, origin=self._origin())
         detail = selectors.run_detail(self.principal.workspace_id, run.id)
         return Response(detail, status=202, headers={"Location": detail["links"]["self"]})
 
@@ -234,6 +233,9 @@ class ScheduleViewSet(WorkspaceViewSet):
         """The next times of a cron expression, before a schedule is made of it."""
         wanted = _validated(PreviewSerializer(data=request.data))
         return Response(_times(wanted["cron"], wanted["timezone"], wanted["count"]))
+
+    def _origin(self) -> Origin:
+        return Origin.of(self.principal, getattr(self.request, "request_id", ""))
 
     def _shown(self, schedule_id: UUID, status: int = 200) -> Response:
         return Response(schedule_detail(self.principal.workspace_id, schedule_id), status=status)

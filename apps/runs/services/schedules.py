@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -17,6 +17,9 @@ from apps.runs.models.schedule import Overlap
 from apps.runs.schedules import database_now
 from apps.runs.services.checks import encoded_input, require_limits, require_metadata
 from apps.runs.services.request import NOBODY, Origin
+
+_WHEN: Final = frozenset({"cron", "timezone", "enabled"})
+_WHAT: Final = frozenset({"agent", "input", "limits", "metadata"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +53,20 @@ def create_schedule(workspace_id: UUID, request: ScheduleRequest, *, origin: Ori
 
 
 @transaction.atomic
-def update_schedule(workspace_id: UUID, schedule_id: UUID, **changes: Any) -> Schedule:
+def update_schedule(workspace_id: UUID, schedule_id: UUID, *, origin: Origin = NOBODY, **changes: Any) -> Schedule:
     """The schedule with other values for some fields of its ScheduleRequest.
 
-    Its next time is found anew when it depends on a changed field. Raises ScheduleNotFound, and what `create_schedule`
-    raises.
+    Its next time is found anew when it depends on a changed field. Who changes what it runs asks for its runs from now
+    on. Raises ScheduleNotFound, and what `create_schedule` raises.
     """
     schedule = _locked(workspace_id, schedule_id)
     before = _request_of(schedule)
     request = replace(before, **changes)
-    if any(getattr(request, name) != getattr(before, name) for name in ("cron", "timezone", "enabled")):
+    changed = {each.name for each in fields(request) if getattr(request, each.name) != getattr(before, each.name)}
+    if changed & _WHEN:
         schedule.next_fire_at = _next_fire(request)
+    if changed & _WHAT and origin != NOBODY:
+        schedule.created_by_kind, schedule.created_by_id = origin.kind, origin.id
     schedule.last_error = ""
     _write(schedule, request)
     return schedule

@@ -36,8 +36,10 @@ def fire_due(schedule: Schedule) -> Run | None:
 
 
 @transaction.atomic
-def fire_schedule(workspace_id: UUID, schedule_id: UUID) -> Run:
+def fire_schedule(workspace_id: UUID, schedule_id: UUID, *, origin: Origin | None = None) -> Run:
     """A run now, whatever the schedule says of times and overlaps; its next time stays.
+
+    `origin` asks for the run, and so cannot approve what it wants to do; None is whoever asks for the schedule's runs.
 
     Raises ScheduleNotFound, and what `create_run` raises.
     """
@@ -46,7 +48,7 @@ def fire_schedule(workspace_id: UUID, schedule_id: UUID) -> Run:
     schedule = rows.first()
     if schedule is None:
         raise ScheduleNotFound
-    run = _start(schedule)
+    run = _start(schedule, origin or _origin(schedule))
     Schedule.objects.filter(id=schedule.id).update(last_fire_at=Now(), last_error="")
     return run
 
@@ -86,24 +88,24 @@ def _start_unless_skipped(schedule: Schedule) -> Run | None:
     for run_id in unfinished:
         with suppress(RunFinished):  # by now
             cancel_run(schedule.workspace_id, run_id, origin=_origin(schedule))
-    return _start(schedule)
+    return _start(schedule, _origin(schedule))
 
 
-def _start(schedule: Schedule) -> Run:
+def _start(schedule: Schedule, origin: Origin) -> Run:
     request = RunRequest(
         agent=schedule.agent,
         input=payloads.load(schedule.workspace_id, schedule.input),
         limits=Limits.of(schedule.limits),
         metadata=schedule.metadata,
     )
-    run = create_run(schedule.workspace_id, request, origin=_origin(schedule))
+    run = create_run(schedule.workspace_id, request, origin=origin)
     run.schedule = schedule
     run.save(update_fields=["schedule"])
     return run
 
 
 def _origin(schedule: Schedule) -> Origin:
-    """Whoever made the schedule asks for its runs, and so cannot approve what they want to do."""
+    """Whoever said last what it runs asks for its runs, and so cannot approve what they want to do."""
     return Origin(kind=schedule.created_by_kind, id=schedule.created_by_id)
 
 

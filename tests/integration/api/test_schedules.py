@@ -6,10 +6,11 @@ import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.accounts.permissions import Role
 from apps.core.ids import new_id
 from apps.runs.cron import next_fires
-from apps.runs.models import Run, Schedule
+from apps.runs.models import NO_KEY, Run, Schedule
 from tests.integration.api.problems import pointers, problem
 from tests.integration.runs.world import make_agent
 from workers.ops.schedules import fire_due_schedules
@@ -205,3 +206,13 @@ def test_an_operator_may_do_all_of_it(bob):
     address = f"{URL}/{client.post(URL, BODY).json()['id']}"
     assert client.post(f"{address}/fire").status_code == 202
     assert client.delete(address).status_code == 204
+
+
+def test_who_starts_or_changes_it_asks_for_its_runs(client, bob):
+    schedule, theirs = client.post(URL, BODY).json(), bob(Role.OPERATOR)
+    started = theirs.post(f"{URL}/{schedule['id']}/fire").json()
+    run = Run.objects.get(id=started["id"])
+    person = User.objects.get(email__startswith="bob")
+    assert (run.created_by_kind, run.created_by_id, run.api_key_id == NO_KEY) == ("user", person.id, False)
+    theirs.patch(f"{URL}/{schedule['id']}", {"input": "pay"})
+    assert Schedule.objects.get().created_by_id == person.id
