@@ -1,8 +1,9 @@
 """The SQL of retention: which finished runs nobody needs any more.
 
-A run is needed while it has not been announced, while its thread has a run that is active or young, while its parent,
-a child or a run of its batch is active, and while a rerun refers to it. Ids begin with their time, so a walk from the
-first one on meets the oldest runs first and leaves behind only what is needed.
+A run is needed while it has not been announced, while nobody has decided about a call of it whose outcome is unknown,
+while its thread has a run that is active or young, while its parent, a child or a run of its batch is active, and while
+a rerun refers to it. Ids begin with their time, so a walk from the first one on meets the oldest runs first and leaves
+behind only what is needed.
 """
 
 from typing import Final
@@ -20,7 +21,11 @@ _ENDED: Final = f"""
     AND NOT EXISTS (SELECT FROM runs_run AS child WHERE child.parent_id = run.id AND child.finished_at IS NULL)
     AND NOT EXISTS (SELECT FROM runs_run AS parent WHERE parent.id = run.parent_id AND parent.finished_at IS NULL)
     AND NOT EXISTS (SELECT FROM runs_run AS other WHERE other.batch_id = run.batch_id AND other.finished_at IS NULL)
-    AND NOT EXISTS (SELECT FROM runs_wait AS wait WHERE wait.run_id = run.id AND wait.state = 'open')"""
+    AND NOT EXISTS (SELECT FROM runs_wait AS wait WHERE wait.run_id = run.id AND wait.state = 'open')
+    AND NOT EXISTS (
+        SELECT FROM runs_effect AS effect
+        WHERE effect.run_id = run.id AND effect.state = 'outcome_unknown' AND effect.settled_at IS NULL
+    )"""
 
 _UNCOPIED: Final = "AND NOT EXISTS (SELECT FROM runs_run AS rerun WHERE rerun.rerun_of_id = run.id)"
 

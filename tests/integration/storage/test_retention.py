@@ -18,7 +18,7 @@ from apps.runs.exceptions import PayloadsRemoved
 from apps.runs.models import Account, Batch, Effect, Event, Retention, Run, Snapshot, Step, Thread
 from apps.runs.payloads import digest_of
 from apps.runs.retention import retention_preview
-from apps.runs.services import Attachment, create_thread, resume_run
+from apps.runs.services import Attachment, EffectDecision, create_thread, resolve_effect, resume_run
 from apps.runs.services.retention import apply_retention, remove_retention, set_retention
 from apps.runs.states import RunStatus
 from tests.integration.runs.world import finish, record, set_up_run, together
@@ -139,6 +139,17 @@ def test_a_run_whose_hooks_were_not_called_stays(support):
     Run.objects.filter(id=run.id).update(announced_at=None)
     set_retention(support.id, run_days=1, payload_days=1)
     assert (sweep(), left()) == ({}, {run.id})
+
+
+def test_a_run_with_a_call_that_somebody_must_decide_about_stays(support):
+    run = ended(support, to=RunStatus.FAILED)
+    line = Effect.objects.create(workspace=support, run=run, key="k", tool="pay", epoch=1, digest=b"", arguments=b"{}")
+    Effect.objects.update(state="outcome_unknown")
+    set_retention(support.id, run_days=1, payload_days=1)
+    assert (retention_preview(support.id, run_days=1, payload_days=1), sweep()) == ({"runs": 0, "payloads": 0}, {})
+    resolve_effect(support.id, line.id, decision=EffectDecision.STOP)
+    assert sweep() == {"runs": 1}
+    assert (left(), Effect.objects.count()) == (set(), 0)
 
 
 def test_a_conversation_stays_whole_while_it_is_young(support):
