@@ -1,6 +1,5 @@
 """What a caller hands in, checked before anything is written: inputs are any JSON, metadata is what jsonb can hold."""
 
-import math
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +15,7 @@ MAX_METADATA_BYTES: Final = 16 * 1024
 """Lists show the metadata of every row, a hundred on a page."""
 MAX_METADATA_KEYS: Final = 50
 INTAKE_RETRY_SECONDS: Final = 30.0
+_HIGHEST: Final = {"steps": 10**9, "tokens": 10**15, "usd": 10**7, "seconds": 10**18}
 
 
 def require_intake(workspace_id: UUID) -> None:
@@ -59,9 +59,13 @@ def require_payloads(run: Run) -> None:
 
 
 def require_limits(limits: Limits) -> None:
-    """Raises InvalidRunInput for a ceiling below zero, and for one that is no number."""
+    """Raises InvalidRunInput for a ceiling below zero, beyond what can be booked, and for one that is no number.
+
+    Callers may have got it from anywhere, and a claim that cannot read a run's limits would stand before all others.
+    """
     for name, ceiling in limits.stored().items():
-        if not (ceiling >= 0 and math.isfinite(ceiling)):
+        is_number = isinstance(ceiling, int | float) and not isinstance(ceiling, bool)
+        if not (is_number and 0 <= ceiling <= _HIGHEST[name]):
             raise _refusal(f"limits/{name}", "out_of_range", f"{ceiling} is no ceiling of {name}.")
 
 

@@ -1,6 +1,7 @@
 """Ceilings that code of one's own hands in: what is none is refused, and nothing is written."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,25 @@ from apps.runs.services import resume_run
 from apps.runs.states import RunStatus
 from tests.integration.runs.world import counts, finish, make_agent, set_up_run
 
-NONE = [Limits(steps=-1), Limits(tokens=-1), Limits(usd=math.nan), Limits(seconds=math.inf), Limits(seconds=-0.5)]
+NONE: dict[str, dict[str, Any]] = {
+    "steps": {"steps": -1},
+    "tokens": {"tokens": -1},
+    "usd": {"usd": math.nan},
+    "infinity": {"seconds": math.inf},
+    "seconds": {"seconds": -0.5},
+    "truth": {"seconds": True},
+    "words": {"tokens": "many"},
+    "more than is booked": {"tokens": 10**30},
+    "more than is paid": {"usd": 10**9},
+    "more than a float": {"seconds": 10**400},
+}
 
 
-@pytest.mark.parametrize("limits", NONE, ids=["steps", "tokens", "usd", "infinity", "seconds"])
+def named(values: dict[str, Any]) -> Limits:
+    return Limits(**values)
+
+
+@pytest.mark.parametrize("limits", [*map(named, NONE.values())], ids=NONE)
 def test_what_is_no_ceiling_is_refused(support, limits):
     make_agent(support)
     with pytest.raises(InvalidRunInput) as caught:
@@ -23,7 +39,7 @@ def test_what_is_no_ceiling_is_refused(support, limits):
     assert counts() == {"Run": 0, "Event": 0}
 
 
-@pytest.mark.parametrize("limits", NONE, ids=["steps", "tokens", "usd", "infinity", "seconds"])
+@pytest.mark.parametrize("limits", [*map(named, NONE.values())], ids=NONE)
 def test_nor_does_a_run_go_on_with_one(support, limits):
     run = set_up_run(support)
     finish(run, RunStatus.FAILED)
