@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -63,15 +63,18 @@ class Switchboard:
         return app
 
 
-def await_consumers(board: Switchboard, task: str, pids: set[int], within_s: float = 60.0) -> dict[int, float]:
-    """Seconds until each worker took a canary; those that took none are missing."""
+def await_consumers(
+    board: Switchboard, task: str, pid_of: Callable[[str], int | None], places: Sequence[str], within_s: float = 60.0
+) -> dict[str, float | None]:
+    """Seconds until the worker in each place took a canary, be it one that replaced another; None when none did."""
     started, before = time.monotonic(), dict[int, int]()
-    seconds: dict[int, float] = {}
-    while pids - seconds.keys() and time.monotonic() - started < within_s:
+    seconds: dict[str, float | None] = dict.fromkeys(places)
+    while None in seconds.values() and time.monotonic() - started < within_s:
         counts = _asked(board, task)
-        for pid, count in counts.items():
-            if pid in pids and count > before.setdefault(pid, count):
-                seconds.setdefault(pid, time.monotonic() - started)
+        for place in places:
+            pid = pid_of(place)
+            if seconds[place] is None and pid in counts and counts[pid] > before.setdefault(pid, counts[pid]):
+                seconds[place] = time.monotonic() - started
     return seconds
 
 

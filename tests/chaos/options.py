@@ -9,6 +9,7 @@ _QUICK: Final = {
     "CEF_HEARTBEAT_SECONDS": "1",
     "CEF_POLL_SECONDS": "1",
     "CEF_DRAIN_SECONDS": "6",
+    "CEF_CONSUMER_SECONDS": "20",
 }
 _LEASE_S: Final = 20.0
 

@@ -71,13 +71,11 @@ class Stage:
                 self.arm.background.call(self.arm.decide(), within_s=_STILL_S)
                 self.nemesis.wait_for(lambda: not self.arm.unfinished(), _STILL_S, every_s=0.5)
 
-    def consumers(self) -> dict[int, float | None]:
-        """Seconds after which each worker took a message from now on; None for one that did not within a minute."""
+    def consumers(self) -> dict[str, float | None]:
+        """Seconds after which the worker in each place took a message from now on; None when none did in a minute."""
         arm = self.arm
         self.nemesis.wait_for(lambda: all(arm.fleet.pid(name) for name in arm.workers), _CONSUME_S)
-        pids = {pid for name in arm.workers if (pid := arm.fleet.pid(name)) is not None}
-        seconds = await_consumers(arm.board, arm.canary, pids, _CONSUME_S)
-        return {pid: seconds.get(pid) for pid in pids}
+        return await_consumers(arm.board, arm.canary, self._pid, arm.workers, _CONSUME_S)
 
     def outcome(self, stuck: int) -> Outcome:
         """What the checker says, and what was noted here."""
@@ -94,6 +92,11 @@ class Stage:
             measured=self.measured,
             noted=self.broken,
         )
+
+    def _pid(self, place: str) -> int | None:
+        """Of the process there, started again when it has ended."""
+        self.nemesis.tend()
+        return self.arm.fleet.pid(place)
 
     def _await_ends(self) -> None:
         """Until everything that was accepted is over, or nothing has ended for longer than any recovery takes."""
