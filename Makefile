@@ -33,7 +33,7 @@ doctor: $(LOCAL) ## Say in words what is wrong
 	@$(STACK) doctor
 
 test: $(DEV) ## The whole suite in parallel, on servers of its own
-	$(BIN)/pytest -n auto --dist loadscope
+	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
 
 chaos: $(DEV) ## Both arms under the same faults: make chaos SEED=7 DURATION=300
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),7) --duration $(or $(DURATION),300) $(ARGS)

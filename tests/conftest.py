@@ -36,6 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
         _suite.start()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real processes take longest: they go first, so that no parallel worker is left alone with them at the end."""
+    items.sort(key=lambda item: "acceptance" not in item.path.parts)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly that pages were not tested in a browser."""
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "browser" in report.keywords]
