@@ -14,7 +14,7 @@ from apps.core.serializers import StrictSerializer
 from apps.runs.caps import cap_json, caps_with_taken, named_subject
 from apps.runs.models import Cap
 from apps.runs.models.cap import CapKind
-from apps.runs.services.caps import MOST, remove_cap, set_own_cap
+from apps.runs.services.caps import MOST, remove_own_cap, set_own_cap
 
 _CAP: Final = {
     "id": "01939c5e-8f5b-7c11-9d0e-2b8c0f6f7a13",
@@ -84,6 +84,6 @@ class CapViewSet(WorkspaceViewSet):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        """Take a cap away."""
-        remove_cap(self.principal.workspace_id, pk)
+        """Take a cap away. The workspace's own falls back to the platform's, if there is one."""
+        remove_own_cap(self.principal.workspace_id, pk)
         return Response(status=204)

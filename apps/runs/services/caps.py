@@ -63,6 +63,18 @@ def remove_cap(workspace_id: UUID, cap_id: UUID) -> None:
         raise CapNotFound
 
 
+def remove_own_cap(workspace_id: UUID, cap_id: UUID) -> None:
+    """As `remove_cap`, for a workspace's own people: its own cap falls back to `CEF_WORKSPACE_SLOTS`, if there is one.
+
+    Raises CapBusy too.
+    """
+    cap = Cap.objects.filter(workspace_id=workspace_id, id=cap_id).first()
+    if cap is not None and cap.kind == CapKind.WORKSPACE and settings.CEF_WORKSPACE_SLOTS:
+        set_cap(workspace_subject(workspace_id), slots=settings.CEF_WORKSPACE_SLOTS)
+    else:
+        remove_cap(workspace_id, cap_id)
+
+
 def give_default_caps() -> int:
     """Cap each workspace that has no cap of its own at `CEF_WORKSPACE_SLOTS`; how many were made, at most a hundred."""
     if not settings.CEF_WORKSPACE_SLOTS:

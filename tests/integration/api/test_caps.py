@@ -121,3 +121,14 @@ def test_runs_by_key_are_told_apart(client, support):
     client.post("/api/v1/runs", {"agent": "docs", "input": "x"})
     key = ApiKey.objects.get(membership__workspace=support)
     assert Run.objects.get().api_key_id.bytes[8:] == key.id.encode()
+
+
+def test_without_a_cap_of_its_own_a_workspace_keeps_the_platforms(client, support, settings):
+    """Not only from the next sweep on: until then it could start any number of runs."""
+    settings.CEF_WORKSPACE_SLOTS = 3
+    own = client.post(URL, {"kind": "workspace", "slots": 2}).json()
+    assert client.delete(f"{URL}/{own['id']}").status_code == 204
+    assert list(Cap.objects.values_list("workspace_id", "kind", "slots")) == [(support.id, "workspace", 3)]
+    settings.CEF_WORKSPACE_SLOTS = 0
+    assert client.delete(f"{URL}/{own['id']}").status_code == 204
+    assert not Cap.objects.exists()
