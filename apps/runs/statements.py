@@ -162,7 +162,7 @@ WITH moved AS (
         announced_at = CASE WHEN %(terminal)s::boolean AND NOT %(announce)s::boolean THEN now() END,
         queued_at = CASE WHEN %(to)s::text = 'queued' THEN now() ELSE queued_at END
     WHERE {which} AND status = ANY(%(sources)s::text[]) AND (%(epoch)s::int IS NULL OR lease_epoch = %(epoch)s)
-      AND (%(to)s::text <> 'waiting' OR cancel_requested_at IS NULL)
+      AND (%(terminal)s::boolean OR status = 'failed' OR cancel_requested_at IS NULL)
     RETURNING id, workspace_id, event_seq, thread_id
 ), vacated AS (
     UPDATE runs_slot SET run_id = NULL FROM moved WHERE runs_slot.run_id = moved.id
@@ -193,8 +193,8 @@ MOVE: Final = _moving(_ONE) + _MOVED
 `next_id` is the run whose turn it is in the thread now. When it is null, one may have come that this statement did not
 see; NEXT_IN_THREADS, sent for `left_thread` after the commit, does.
 
-A run that somebody wants cancelled does not begin to wait: nobody would see that any more. An orderly give-back is no
-attempt. A call that was intended and has no result when its run leaves the process: nobody
+A run that somebody wants cancelled neither begins to wait nor is given back: nobody would see that for a while. An
+orderly give-back is no attempt. A call that was intended and has no result when its run leaves the process: nobody
 knows how it ended.
 """
 

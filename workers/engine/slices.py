@@ -214,8 +214,8 @@ class Slices:
             row = await insist(lambda: move_run(self._pool, self._threads, move, parameters))
         finally:
             self._finishing.discard(task)
-        if row is None and (move.to == RunStatus.WAITING or isinstance(move, Suspension)):
-            # Either the run is another's by now, or it is not to wait any more: then only this move is possible.
+        if row is None and move.to not in TERMINAL:
+            # Either the run is another's by now, or it is to be cancelled: then only this move is possible.
             await self._finish(run, cancelled(Holder(run.id, run.epoch)))
             return
         if row is None:

@@ -11,7 +11,7 @@ from apps.runs.exceptions import IllegalTransition, RunFinished, RunNotFound
 from apps.runs.live import shard_key
 from apps.runs.models import Event, Run
 from apps.runs.services import Origin, cancel_run
-from apps.runs.states import EventType, RunStatus, StopReason
+from apps.runs.states import EventType, RunStatus
 from apps.runs.transitions import Move, apply_move
 from tests.integration.runs.world import claim, finish, history, make_worker, record, set_up_run, together
 
@@ -117,12 +117,14 @@ def test_two_cancels_at_once_are_one(support):
         finish(run)
 
 
-def test_a_run_that_is_to_stop_does_not_begin_to_wait(support):
-    """Its worker may not have seen the request yet, and nobody would see it any more."""
+@pytest.mark.parametrize(
+    ("to", "event"), [(RunStatus.WAITING, EventType.WAITING), (RunStatus.QUEUED, EventType.RELEASED)]
+)
+def test_a_run_that_is_to_stop_neither_begins_to_wait_nor_is_given_back(support, to, event):
+    """Its worker may not have seen the request yet, and nobody would see it for a while."""
     run = set_up_run(support)
     claim()
     cancel_run(support.id, run.id)
-    waiting = {"to": RunStatus.WAITING, "event": EventType.WAITING, "reason": StopReason.OUTCOME_UNKNOWN, "epoch": 1}
     with pytest.raises(IllegalTransition):
-        apply_move(Move(run_id=run.id, **waiting))
+        apply_move(Move(run_id=run.id, to=to, event=event, epoch=1))
     assert Run.objects.get(id=run.id).status == "running"
