@@ -131,7 +131,7 @@ class Worker:
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(RECORD_STEP, row)
-            _count, seq, _cancel = cursor.fetchone()
+            seq = cursor.fetchone()[1]
         return self._told(seq)
 
     def succeed(self) -> int:
