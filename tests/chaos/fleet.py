@@ -130,6 +130,8 @@ class Fleet:
     def _await(self, name: str, member: Member) -> None:
         process = member.process
         code = process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # children that a killed server leaves
         if not self._closing:
             self._ledger.write(kind="death", name=name, pid=process.pid, code=code)
         self._frozen.pop(process.pid, None)
