@@ -11,7 +11,9 @@ The one place where this is decided: for answers of model providers, for tools, 
 |             | cannot be understood                           | times per tool and run, a provider is asked once more |
 | terminal    | everything else                                | a tool's failure is told, a provider's ends the run   |
 
-An unsafe call of which nobody knows how it ended is none of these: a person decides (see `workers.engine.effects`).
+A call that may have changed something, of which nobody knows how it ended, is none of these: an idempotent one is made
+again under its key (`apps.tools.services.repeating`), and then, like an unsafe one, a person decides (see
+`workers.engine.effects`).
 """
 
 from dataclasses import dataclass

@@ -84,6 +84,10 @@ class ToolFailed(CefError):
         return Remedy.TRANSIENT if self.retryable else Remedy.TERMINAL
 
 
+class ToolCrashed(ToolFailed):
+    """The tool raised something that nobody foresaw."""
+
+
 class ToolInputInvalid(ToolFailed):
     """The arguments break the tool's schema; `errors` say where and which rule."""
 

@@ -15,8 +15,8 @@ from apps.tools.effects import Effect
 from apps.tools.exceptions import ToolFailed, ToolUnavailable
 from apps.tools.findings import Finding, Unknown
 from apps.tools.registry import Registry, registry
-from apps.tools.services.calling import call_tool
 from apps.tools.services.checking import check_call
+from apps.tools.services.repeating import call_until_known
 
 # Part of the names under which a run's journal records its steps: never change it.
 TOOLSET_ID: Final = "tools"
@@ -123,7 +123,7 @@ def _definition(bound: BoundTool, source: Registry) -> ToolDefinition | ToolUnav
 async def _run(bound: BoundTool, source: Registry, ctx: RunContext[ToolDeps], arguments: dict[str, Any]) -> Any:
     call = replace(ctx.deps.tool_call(ctx.tool_call_id or "", bound.name), config=bound.config)
     try:
-        return await call_tool(source.get(bound.name, bound.version, bound.digest), call, arguments)
+        return await call_until_known(source.get(bound.name, bound.version, bound.digest), call, arguments)
     except ToolFailed as error:
         if call.ledger is not None:
             call.ledger.failed(error)

@@ -21,7 +21,14 @@ from apps.core.exceptions import CefError, Fault, InvalidInput
 from apps.core.retry import Remedy, remedy_of
 from apps.tools.definitions import ToolCall, ToolDefinition
 from apps.tools.effects import Effect
-from apps.tools.exceptions import ResultTooLarge, ToolFailed, ToolInputInvalid, ToolOutputInvalid, ToolTimeout
+from apps.tools.exceptions import (
+    ResultTooLarge,
+    ToolCrashed,
+    ToolFailed,
+    ToolInputInvalid,
+    ToolOutputInvalid,
+    ToolTimeout,
+)
 from apps.tools.schemas import faults, sentence
 
 logger = logging.getLogger(__name__)
@@ -39,8 +46,8 @@ async def call_tool(
     free one counts against the time limit, which is the tool's or what the call's deadline leaves. A thread cannot be
     stopped: after a timeout the function may still come to its end, and what it brings then is left in the ledger.
 
-    Of an unsafe tool only a ToolFailed of its own, or a refusal of the platform, says that nothing has happened. After
-    a timeout and after any other exception its outcome is unknown.
+    Of a tool that changes something only a ToolFailed of its own, or a refusal of the platform, says that nothing has
+    happened. After a timeout and after any other exception its outcome is unknown.
 
     Raises ToolInputInvalid (the message tells a model what to correct), ToolTimeout, ToolOutputInvalid, or ToolFailed
     with the tool's own code.
@@ -192,13 +199,13 @@ def _check_result(definition: ToolDefinition, encoded: bytes) -> Any:
 
 
 def _timeout(definition: ToolDefinition, call: ToolCall, seconds: float, *, began: bool) -> ToolTimeout:
-    unsafe = began and definition.effect_under(call.config) == Effect.UNSAFE
+    unknown = began and definition.effect_under(call.config) != Effect.READ_ONLY
     message = f"{definition.name} gave no result within {seconds:g} seconds."
-    return ToolTimeout(message, retryable=not unsafe, outcome_unknown=unsafe)
+    return ToolTimeout(message, retryable=not unknown, outcome_unknown=unknown)
 
 
-def _failure(definition: ToolDefinition, call: ToolCall, error: BaseException) -> ToolFailed:
+def _failure(definition: ToolDefinition, call: ToolCall, error: BaseException) -> ToolCrashed:
     """What the model may know of an unforeseen exception: its kind. Its words may hold secrets and go to the log."""
     logger.error("The tool %s failed.", definition.label, exc_info=error)
-    unsafe = definition.effect_under(call.config) == Effect.UNSAFE
-    return ToolFailed(f"{definition.name} failed with {type(error).__name__}.", outcome_unknown=unsafe)
+    unknown = definition.effect_under(call.config) != Effect.READ_ONLY
+    return ToolCrashed(f"{definition.name} failed with {type(error).__name__}.", outcome_unknown=unknown)

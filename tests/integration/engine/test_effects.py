@@ -133,6 +133,17 @@ def test_an_idempotent_call_may_say_that_it_does_not_know(support, tools, host):
     assert (toolbox.calls["mail_perhaps"], len(set(toolbox.keys))) == (2, 1)
 
 
+def test_an_idempotent_call_is_made_again_under_its_key_and_the_model_is_not_told_to(support, tools, host):
+    run = parked(play(support, "mail_broken"))
+    assert (run.status, run.model_calls, states(run)) == ("waiting", 1, [("mail_broken", "outcome_unknown")])
+    assert toolbox.calls["mail_broken"] == 3
+    toolbox.gate.set()
+    resolve_effect(support.id, effect().id, decision=RUN)
+    ended(run)
+    assert (run.status, output(run), states(run)) == ("succeeded", "sent", [("mail_broken", "committed")])
+    assert (toolbox.calls["mail_broken"], len(set(toolbox.keys))) == (4, 1)
+
+
 def test_a_check_finds_what_the_call_did_not_tell(support, tools, host):
     toolbox.found["ship"] = "happened"
     run = ended(play(support, "ship"))

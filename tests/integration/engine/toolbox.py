@@ -140,6 +140,16 @@ def mail_late(call: ToolCall) -> str:
     return "sent"
 
 
+@tool(version="1.0.0", effect=Effect.IDEMPOTENT)
+def mail_broken(call: ToolCall) -> str:
+    """Send a letter over a connection that breaks until the test opens the gate."""
+    calls["mail_broken"] += 1
+    keys.append(call.idempotency_key)
+    if not gate.is_set():
+        raise ConnectionResetError
+    return "sent"
+
+
 @tool(version="1.0.0", effect=Effect.READ_ONLY)
 def huge(call: ToolCall) -> int:
     """A number beyond any machine's word."""

@@ -15,7 +15,7 @@ import pytest
 from apps.core.exceptions import NotFound, Unavailable
 from apps.tools.declaration import Effect, ToolCall, ToolFailed, tool
 from apps.tools.definitions import ToolDefinition
-from apps.tools.exceptions import ToolInputInvalid, ToolOutputInvalid, ToolTimeout
+from apps.tools.exceptions import ToolCrashed, ToolInputInvalid, ToolOutputInvalid, ToolTimeout
 from apps.tools.services import call_tool
 from apps.tools.services.calling import execute
 from tests.unit.tools.calls import a_call, run_tool
@@ -83,11 +83,11 @@ def test_a_timeout_says_whether_the_tool_may_have_acted(effect: Effect) -> None:
 
     with pytest.raises(ToolTimeout, match=r"slow gave no result within 0\.02 seconds") as caught:
         run_tool(make(slow, timeout_s=0.02, effect=effect))
-    unsafe = effect is Effect.UNSAFE
+    unknown = effect is not Effect.READ_ONLY
     assert (caught.value.code, caught.value.retryable, caught.value.outcome_unknown) == (
         "tool_timeout",
-        not unsafe,
-        unsafe,
+        not unknown,
+        unknown,
     )
 
 
@@ -220,7 +220,7 @@ def test_a_timeout_error_of_the_tool_itself_is_its_failure() -> None:
 
     with pytest.raises(ToolFailed) as caught:
         run_tool(make(remote))
-    assert (type(caught.value), caught.value.code) == (ToolFailed, "tool_failed")
+    assert (type(caught.value), caught.value.code) == (ToolCrashed, "tool_failed")
 
 
 def test_what_a_tool_raises_on_purpose_is_told_to_the_model() -> None:
@@ -248,7 +248,7 @@ def test_refusals_of_the_platform_keep_their_words_and_code(error: Any, retryabl
 
 @pytest.mark.parametrize("effect", [Effect.READ_ONLY, Effect.IDEMPOTENT, Effect.UNSAFE])
 def test_words_of_other_exceptions_stay_in_the_log(caplog: pytest.LogCaptureFixture, effect: Effect) -> None:
-    """Nor do they say whether an unsafe tool has had its effect: the connection may have broken after sending."""
+    """Nor do they say whether a tool has had its effect: the connection may have broken after sending."""
 
     def broken(call: ToolCall) -> None:
         raise ValueError("postgresql://cef:password@db/")
@@ -257,7 +257,7 @@ def test_words_of_other_exceptions_stay_in_the_log(caplog: pytest.LogCaptureFixt
         run_tool(make(broken, effect=effect))
     assert caught.value.message == "broken failed with ValueError."
     assert (caught.value.code, caught.value.retryable) == ("tool_failed", False)
-    assert caught.value.outcome_unknown is (effect is Effect.UNSAFE)
+    assert caught.value.outcome_unknown is (effect is not Effect.READ_ONLY)
     assert "password" in caplog.text
 
 
