@@ -23,7 +23,7 @@ TABLE: Final = """
 CREATE TABLE control_result (id bigserial PRIMARY KEY, task uuid, output text, at timestamptz DEFAULT now())"""
 _PATIENCE_S: Final = 60.0
 
-app = Celery("control", broker=os.environ.get("REDIS_URL"), fixups=[])
+app = Celery("control", broker=os.environ.get("REDIS_URL"), fixups=[], set_as_current=False)
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
