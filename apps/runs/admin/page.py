@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
+from django.http import HttpRequest
 
 from apps.contexts.assembly.printing import Mode
 from apps.contexts.kinds import Source
@@ -20,6 +21,13 @@ from apps.runs.tickets import issue_ticket
 
 STEPS_SHOWN: Final = 500
 EVENTS_SHOWN: Final = 500
+_DIGITS: Final = 9
+
+
+def first_step(request: HttpRequest) -> int:
+    """The step that `?from=` names; 1 when it names none."""
+    text = request.GET.get("from", "")
+    return max(int(text), 1) if text.isdecimal() and len(text) <= _DIGITS else 1
 
 
 @dataclass(frozen=True, slots=True)

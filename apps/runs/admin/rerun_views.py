@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.core.exceptions import CefError
 from apps.runs.admin.comparison import comparison, relatives_of
+from apps.runs.admin.page import first_step
 from apps.runs.admin.rerun_form import RerunForm
 from apps.runs.admin.run_views import RunViews, origin
 from apps.runs.exceptions import RunNotFound
@@ -36,8 +37,7 @@ class RerunsOfRun(RunViews):
         run = self._run(request, run_id)
         if not self.has_operate_permission(request, run):
             raise PermissionDenied
-        begin = request.GET.get("from", "")
-        form = RerunForm(run, request.POST or None, initial={"from_step": int(begin) if begin.isdecimal() else 1})
+        form = RerunForm(run, request.POST or None, initial={"from_step": first_step(request)})
         if form.is_valid() and (new := self._rerun(request, form)):
             messages.success(request, "This is the new run.")
             return HttpResponseRedirect(reverse("admin:runs_run_change", args=[new.id]))
@@ -48,12 +48,11 @@ class RerunsOfRun(RunViews):
         """Two runs side by side; without another one the page asks for it."""
         run = self._run(request, run_id)
         named = request.GET.get("with", "").strip()
-        first = int(first) if (first := request.GET.get("from", "")).isdecimal() else 1
         context: dict[str, Any] = {"relatives": relatives_of(run), "named": named}
         if named:
             other = self._run(request, _uuid(named))
             try:
-                context |= {"other": other, "comparison": comparison(run, other, max(first, 1))}
+                context |= {"other": other, "comparison": comparison(run, other, first_step(request))}
             except RunNotFound:
                 raise Http404("The other run is not in this workspace.") from None
         return self._page(request, run, "compare", "Compare runs", context)

@@ -140,8 +140,7 @@ class RunViews(RunsAdmin):
 
     def _live_context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
         now = timezone.now()
-        tab = request.GET.get("tab", TABS[0])
-        first = int(first) if (first := request.GET.get("from", "")).isdecimal() else 1
+        tab, first = request.GET.get("tab", TABS[0]), page.first_step(request)
         may_act = self.has_operate_permission(request, run)
         return {
             "run": run,

@@ -228,7 +228,8 @@ def test_tabs(admin, support):
     details = text(admin.get(url(run, "change/?tab=details")))
     assert "ticket=4711" in details
     assert "<details data-step" not in details
-    assert "<details data-step" in text(admin.get(url(run, "change/?tab=nonsense&from=x")))
+    for odd in ("x", "0", "-1", "9" * 5000, "²"):
+        assert "<details data-step" in text(admin.get(url(run, f"change/?tab=nonsense&from={odd}")))
 
 
 def test_cancel_and_resume_call_the_services(admin, support, root):
