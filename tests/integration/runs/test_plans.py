@@ -70,6 +70,7 @@ SELECT id, 1, 'run.queued', '\\x7b7d' FROM runs_run ORDER BY id LIMIT %(some)s""
 def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
     """A workspace with many old runs and a few that are alive, gone again when the tests here are done."""
     with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)  # the files of the tables too: dead rows cost reads
         workspace = Workspace.objects.create(slug=f"crowd-{new_id().hex[-8:]}", name="Crowd")
         make_agent(workspace)
         make_agent(workspace, slug="idle")
