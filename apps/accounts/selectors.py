@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cache
 from typing import cast
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from apps.accounts.models import ApiKey, Membership, PlatformState, ServiceAccount, User
@@ -14,6 +13,7 @@ from apps.accounts.permissions import KEY_SCOPES, ROLE_PERMISSIONS, STAFF_PERMIS
 from apps.accounts.principals import Principal
 from apps.accounts.scoping import get_visible, visible
 from apps.core.exceptions import NotFound
+from apps.core.prepared import fetch_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class KeyGrant:
     use_is_recorded: bool
 
 
-# Every request with a key runs this. Written out it takes 0.05 ms of CPU; through the ORM it took 0.9 ms, half of a
-# small request, and a cache would have let a revoked key live on.
+# Every request with a key runs this. Written out it takes 0.05 ms of CPU, and 0.06 of PostgreSQL's; through the ORM it
+# took 0.9 and 0.4 ms, half of a small request, and a cache would have let a revoked key live on.
 _KEY_GRANT = """
     SELECT k.digest, k.pepper_kid, k.scopes, m.role, m.workspace_id, w.slug, m.user_id, m.service_account_id,
            k.expires_at <= statement_timestamp(), k.revoked_at IS NOT NULL, coalesce(u.is_active, true),
@@ -49,9 +49,7 @@ _KEY_GRANT = """
 
 def key_grant(key_id: str) -> KeyGrant | None:
     """The stored key with its membership and workspace, in one query; None when there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KEY_GRANT, [key_id])
-        row = cursor.fetchone()
+    row = fetch_first(_KEY_GRANT, [key_id])
     if row is None:
         return None
     digest, pepper_kid, scopes, role, workspace_id, slug, user_id, service_account_id, *judgements = row
@@ -130,9 +128,7 @@ _INTAKE_PAUSE = """
 
 def intake_pause(workspace_id: uuid.UUID) -> datetime | None:
     """Since when new runs are refused, by the platform or the workspace; None while they are taken. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_INTAKE_PAUSE, [workspace_id])
-        (paused_at,) = cursor.fetchone() or (None,)
+    (paused_at,) = fetch_first(_INTAKE_PAUSE, [workspace_id]) or (None,)
     return cast("datetime | None", paused_at)
 
 

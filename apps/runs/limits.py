@@ -1,5 +1,6 @@
 """What a run may spend; pure."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ class Limits:
     seconds: float | None = None
 
     @classmethod
-    def of(cls, stored: dict[str, Any]) -> "Limits":
+    def of(cls, stored: Mapping[str, Any]) -> "Limits":
         """From a row's JSON; keys of other versions of the code are ignored."""
         names = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in stored.items() if key in names})

@@ -1,11 +1,11 @@
-"""Registered tools as a pydantic-ai toolset."""
+"""Registered tools as pydantic-ai calls them."""
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from pydantic_ai import FunctionToolset, ModelRetry, RunContext, Tool
+from pydantic_ai import ModelRetry, RunContext, Tool
 from pydantic_ai.exceptions import ToolFailed as Reported
 from pydantic_core import SchemaValidator, core_schema
 
@@ -18,8 +18,6 @@ from apps.tools.registry import Registry, registry
 from apps.tools.services.checking import check_call
 from apps.tools.services.repeating import call_until_known
 
-# Part of the names under which a run's journal records its steps: never change it.
-TOOLSET_ID: Final = "tools"
 MAX_RETRIES: Final = 3
 
 
@@ -51,16 +49,18 @@ class ToolDeps(Protocol):
         ...
 
 
-def build_toolset(bindings: Sequence[BoundTool], source: Registry | None = None) -> FunctionToolset[Any]:
-    """A toolset of the bound tools, in the order of their names, so that prompts and journals stay the same.
+def build_tools(bindings: Sequence[BoundTool], source: Registry | None = None) -> list[Tool[Any]]:
+    """An agent's tools, in the order of their names, so that prompts stay the same.
 
-    A tool whose code is gone stays in the toolset and reports `tool_unavailable` when called. A correctable failure
-    asks the model to try again (three times per tool and run), any other is reported to it as final. A ToolFailed
-    whose outcome is unknown passes through: the engine must not let the model repeat it.
+    They are to be the agent's own (`tools=`): beside a second toolset the library asks both at once for each step, in
+    task groups that cost a tenth of a run's CPU. A tool whose code is gone is one of them and reports
+    `tool_unavailable` when called. A correctable failure asks the model to try again (three times per tool and run),
+    any other is reported to it as final. A ToolFailed whose outcome is unknown passes through: the engine must not let
+    the model repeat it.
     """
     found = source or registry()
     ordered = sorted(bindings, key=lambda bound: bound.name)
-    return FunctionToolset([_tool(bound, found) for bound in ordered], id=TOOLSET_ID, max_retries=MAX_RETRIES)
+    return [_tool(bound, found) for bound in ordered]
 
 
 def changed_tools(bindings: Sequence[BoundTool], source: Registry | None = None) -> list[str]:
@@ -104,6 +104,7 @@ def _tool(bound: BoundTool, source: Registry) -> Tool[Any]:
     )
     # The library checks nothing of such a tool's arguments, and a list of them would end the run with a TypeError.
     tool.function_schema.validator = _OBJECT
+    tool.max_retries = MAX_RETRIES
     return tool
 
 

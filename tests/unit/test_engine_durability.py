@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic_ai import Agent, FunctionToolset
+from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
@@ -110,12 +110,11 @@ class World:
 
 
 def agent(world: World, effect: Effect = Effect.READ_ONLY, *, streaming: bool = False) -> Agent[Session, str]:
-    toolset: FunctionToolset[Session] = FunctionToolset([world.double], id="tools")
     return Agent(
         FunctionModel(world.answer, stream_function=world.stream, model_name="function"),
         name=AGENT_NAME,
         deps_type=Session,
-        toolsets=[toolset],
+        tools=[world.double],
         capabilities=[JournalDurability({"double": effect}, lambda _response: Decimal("0.01"), streaming=streaming)],
     )
 
@@ -206,10 +205,10 @@ def test_names_in_the_journal_are_pinned() -> None:
     store = Store()
     execute(World(), store)
     assert sorted(step.key for step in store.steps) == [
-        "1/agent__function_toolset__tools.call_tool:double/call-1",
-        "1/agent__function_toolset__tools.call_tool:double/call-2",
-        "1/agent__function_toolset__tools.call_tool:double/call-3",
         "1/agent__model.request/0",
+        "1/tool:double/call-1",
+        "1/tool:double/call-2",
+        "1/tool:double/call-3",
         "2/agent__model.request/0",
     ]
 
@@ -307,7 +306,7 @@ def test_a_streamed_run_tells_its_tokens_and_replays_without_them() -> None:
     assert readers.text == "two and done"
     assert [step.key.split("/")[1] for step in store.steps] == [
         "agent__model.request_stream",
-        "agent__function_toolset__tools.call_tool:double",
+        "tool:double",
         "agent__model.request_stream",
     ]
     again, silent = World(), Readers()

@@ -38,7 +38,7 @@ def model(step: int, ordinal: int = 0, asked: str = "hello") -> Unit:
 
 
 def tool(step: int, call: str) -> Unit:
-    key = f"{step}/agent__function_toolset__tools.call_tool/note/{call}"
+    key = f"{step}/tool:note/{call}"
     return Unit(key, StepKind.TOOL, "note", step, canonical.digest(call), tool_call_id=call)
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic_ai import Agent, FunctionToolset, ModelRetry, RunContext
+from pydantic_ai import Agent, ModelRetry, RunContext, Tool
 from pydantic_ai.durable_exec import JSON_CODEC
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
@@ -63,14 +63,13 @@ class World:
         return f"worked on {n}"
 
     def agent(self, *, streaming: bool = False) -> Agent[Session, str]:
-        toolset: FunctionToolset[Session] = FunctionToolset([self.work], id="tools", max_retries=5)
         capability = JournalDurability({"work": Effect.READ_ONLY}, lambda _response: Decimal(0), streaming=streaming)
         return Agent(
             FunctionModel(self.answer, stream_function=self.stream, model_name="function"),
             name=AGENT_NAME,
             deps_type=Session,
             instructions="Work.",
-            toolsets=[toolset],
+            tools=[Tool(self.work, max_retries=5)],
             capabilities=[capability],
         )
 

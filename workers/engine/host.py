@@ -7,7 +7,6 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -174,7 +173,8 @@ class Host:
     def _begin(self, run: ClaimedRun) -> "asyncio.Task[None]":
         task = self._loop.create_task(self._slices.execute(run), name=f"run {run.id}")
         self._running[run.id] = task
-        task.add_done_callback(partial(self._ended, run))
+        # No partial: anyio says of each cancelled scope which task it was, and would write out the run a dozen times.
+        task.add_done_callback(lambda ended: self._ended(run, ended))
         return task
 
     def _ended(self, run: ClaimedRun, task: "asyncio.Task[None]") -> None:

@@ -21,7 +21,7 @@ from apps.providers.models import LanguageModel
 from apps.providers.prices import cost_usd
 from apps.providers.selectors import models_with_fallbacks
 from apps.tools.schemas import compile_validator, faults, sentence
-from apps.tools.toolset import build_check, build_toolset, effects
+from apps.tools.toolset import build_check, build_tools, effects
 from workers.engine.assembling import AssemblingModel
 from workers.engine.budgeted import BudgetedModel
 from workers.engine.durability import JournalDurability
@@ -91,7 +91,7 @@ def _build(bundle: AgentBundle, row: LanguageModel, streaming: bool) -> Agent[Se
         output_type=StructuredDict(bundle.output_schema) if bundle.output_schema else str,
         instructions=bundle.instructions or None,
         model_settings=cast(ModelSettings, dict(bundle.settings)),
-        toolsets=[build_toolset(bundle.tools)] if bundle.tools else [],
+        tools=build_tools(bundle.tools),
         capabilities=[
             JournalDurability(
                 effects(bundle.tools), partial(_price, row), streaming=streaming, check=build_check(bundle.tools)

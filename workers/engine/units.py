@@ -74,7 +74,7 @@ def _tool_unit(name: str, cache_key: tuple[object, ...]) -> Unit:
         raise TypeError(f"The operation {name} is no tool call.")
     call_id = context.tool_call_id or ""
     return Unit(
-        key=f"{context.run_step}/{name}/{call_key(call_id)}",
+        key=f"{context.run_step}/tool:{tool_name}/{call_key(call_id)}",
         kind=StepKind.TOOL,
         name=tool_name,
         run_step=context.run_step,

@@ -180,7 +180,7 @@ EFFECT: Final = [
         "A payment of which nobody knows whether it was made",
         value={
             "id": "01939c61-02aa-7f2e-8f64-2d4f4f1b7c55",
-            "key": "1/agent__function_toolset__tools.call_tool:pay/call_1",
+            "key": "1/tool:pay/call_1",
             "tool": "pay",
             "state": "outcome_unknown",
             "undecided": True,
@@ -237,7 +237,7 @@ EXPORT: Final = [
         "A run with all that it left",
         value=DETAIL[0].value
         | {
-            "steps": [STEP_DETAIL[0].value | {"key": "1/tools.call_tool:calculator/call_1", "manifest": None}],
+            "steps": [STEP_DETAIL[0].value | {"key": "1/tool:calculator/call_1", "manifest": None}],
             "events": [EVENT[0].value],
             "effects": [],
         },

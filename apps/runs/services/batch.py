@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.agents.models import AgentVersion
+from apps.agents.definition import AgentBundle
 from apps.agents.selectors import resolve_version
 from apps.core import canonical
 from apps.core.copying import copy_in
@@ -72,7 +72,7 @@ class _Drafts:
 
     def __init__(self, workspace_id: UUID, requests: Sequence[RunRequest], origin: Origin, pointing: Pointing) -> None:
         self._workspace_id, self._requests, self._origin, self._pointing = workspace_id, requests, origin, pointing
-        self._versions: dict[str, AgentVersion | CefError] = {}
+        self._versions: dict[str, AgentBundle | CefError] = {}
         self._pinned: dict[UUID, dict[str, int]] = {}
         self._lines = Lines(workspace_id, {request.thread_id for request in requests if request.thread_id is not None})
         self._faults: dict[Fault, None] = {}
@@ -91,7 +91,7 @@ class _Drafts:
             version = self._version(request.agent)
             with self._noting(n, ""):
                 run = draft_run(
-                    self._workspace_id, request, version, origin=self._origin, pinned=self._pins(version.id)
+                    self._workspace_id, request, version, origin=self._origin, pinned=self._pins(version.version_id)
                 )
         if run is not None and run.thread_id is not None:
             with self._noting(n, "/thread_id"):
@@ -99,7 +99,7 @@ class _Drafts:
                 run.held, run.id = place.held, place.ordered(run.id)
         return run
 
-    def _version(self, agent: str) -> AgentVersion:
+    def _version(self, agent: str) -> AgentBundle:
         if agent not in self._versions:
             try:
                 self._versions[agent] = resolve_version(self._workspace_id, agent)

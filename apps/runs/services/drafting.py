@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from apps.agents.models import AgentVersion
+from apps.agents.definition import AgentBundle
 from apps.agents.selectors import version_bundle
 from apps.contexts.selectors import head_versions
 from apps.core import blobs
@@ -18,7 +18,7 @@ from apps.runs.services.request import Attachment, Origin, RunRequest
 def draft_run(
     workspace_id: UUID,
     request: RunRequest,
-    version: AgentVersion,
+    version: AgentBundle,
     *,
     origin: Origin,
     pinned: Mapping[str, int] | None = None,
@@ -32,14 +32,14 @@ def draft_run(
     return Run(
         workspace_id=workspace_id,
         agent_id=version.agent_id,
-        agent_version=version,
+        agent_version_id=version.version_id,
         thread_id=request.thread_id,
         streaming=version.streaming if request.streaming is None else request.streaming,
         input=payloads.store(workspace_id, encoded_input(request.input), "input"),
         attachments=_stored(workspace_id, request.attachments),
         limits=Limits.of(version.limits).tightened_by(request.limits).stored(),
         metadata=request.metadata,
-        context_versions=dict(pinned_versions(version.id) if pinned is None else pinned),
+        context_versions=dict(pinned_versions(version.version_id) if pinned is None else pinned),
         event_seq=1,
         created_by_kind=origin.kind,
         created_by_id=origin.id,

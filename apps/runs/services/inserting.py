@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import Field
 
 from apps.core import canonical
+from apps.core.prepared import fetch_first
 from apps.runs.models import Run
 from apps.runs.states import EventType
 
@@ -14,9 +15,9 @@ from apps.runs.states import EventType
 def insert_run(run: Run, **told: Any) -> None:
     """Write the run as it was drafted, and that it is queued with what is told; one query. Raises IntegrityError."""
     values = [field.get_db_prep_save(getattr(run, field.attname), connection) for field in _given()]
-    with connection.cursor() as cursor:
-        cursor.execute(_statement(), [*values, EventType.QUEUED.value, canonical.dump(told)])
-        ((run.created_at, run.queued_at),) = cursor.fetchall()
+    row = fetch_first(_statement(), [*values, EventType.QUEUED.value, canonical.dump(told)])
+    assert row is not None, "the statement returns what it has inserted"
+    run.created_at, run.queued_at = row
     run._state.adding, run._state.db = False, connection.alias
 
 

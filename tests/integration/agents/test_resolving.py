@@ -42,11 +42,10 @@ def test_numbers_and_labels(three_versions: Agent) -> None:
 
 
 @pytest.mark.parametrize("reference", ["helper", "helper@2", "helper@beta"])
-def test_one_query_answers(three_versions: Agent, reference: str) -> None:
+def test_one_query_answers_for_a_known_version(three_versions: Agent, reference: str) -> None:
     set_label(three_versions, name="beta", number=2)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    resolve_version(three_versions.workspace_id, reference)
+    with CaptureQueriesContext(connection) as queries:
         version = resolve_version(three_versions.workspace_id, reference)
         assert (version.agent_id, version.limits, version.streaming) == (three_versions.id, {"steps": 50}, False)
     assert len(queries) == 1

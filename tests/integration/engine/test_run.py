@@ -53,7 +53,7 @@ def test_the_journal_has_what_was_asked_and_answered(support, tools, host):
     make_agent(support, CONVERSATION, tools=[{"name": "double"}])
     run = ended(submit(support))
     first, call, last = Step.objects.filter(run_id=run.id)
-    assert (call.key, call.tool_call_id) == ("1/agent__function_toolset__tools.call_tool:double/call-a", "call-a")
+    assert (call.key, call.tool_call_id) == ("1/tool:double/call-a", "call-a")
     assert canonical.load(call.request) == {"x": 21}
     assert tool_results(run) == {"call-a": {"result": 42, "kind": "tool_return"}}
     assert canonical.load(first.result)["parts"][0]["tool_name"] == "double"

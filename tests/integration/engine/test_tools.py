@@ -91,7 +91,7 @@ def test_an_unsafe_tool_leaves_its_line_in_the_ledger(support, tools, host):
 def test_an_idempotent_tool_gets_a_key_of_its_own_call(support, tools, host):
     run = ended(play(support, "mail", {"to": "bob"}, {"to": "eve"}))
     assert run.status == "succeeded"
-    unit = "1/agent__function_toolset__tools.call_tool:mail"
+    unit = "1/tool:mail"
     assert set(toolbox.keys) == {canonical.digest([str(run.id), f"{unit}/c{n}"]).hex() for n in range(2)}
     assert Effect.objects.count() == 0
 

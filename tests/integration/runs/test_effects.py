@@ -12,7 +12,7 @@ from tests.integration.runs.world import together as at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-KEY = "1/agent__function_toolset__tools.call_tool:pay/call-1"
+KEY = "1/tool:pay/call-1"
 
 
 @pytest.fixture

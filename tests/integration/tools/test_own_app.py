@@ -15,7 +15,7 @@ from apps.tools.effects import Effect
 from apps.tools.exceptions import ToolInputInvalid
 from apps.tools.models import ToolVersion
 from apps.tools.registry import registry
-from apps.tools.toolset import build_toolset
+from apps.tools.toolset import build_tools
 from tests.example_app.models import Ticket
 from tests.example_app.tools import create_ticket
 from tests.integration.accounts.people import make_workspace
@@ -68,7 +68,7 @@ def test_an_agent_opens_a_ticket() -> None:
     make_model(workspace)
     LanguageModel.objects.update(script={"turns": SCRIPT})
     bundle = version_bundle(publish(make_agent(workspace), tools=[{"name": "create_ticket"}]).id)
-    agent = Agent(build_model(LanguageModel.objects.get()), toolsets=[build_toolset(bundle.tools)], deps_type=Deps)
+    agent = Agent(build_model(LanguageModel.objects.get()), tools=build_tools(bundle.tools), deps_type=Deps)
     answer = asyncio.run(agent.run("My parcel is late.", deps=Deps())).output
     ticket = Ticket.objects.get()
     assert (ticket.subject, ticket.priority) == ("My parcel is late.", "high")

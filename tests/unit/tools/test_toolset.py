@@ -13,7 +13,7 @@ from apps.tools.declaration import Effect, ToolCall, ToolFailed, tool
 from apps.tools.definitions import BoundTool, ToolDefinition
 from apps.tools.exceptions import ToolTimeout
 from apps.tools.registry import Registry
-from apps.tools.toolset import TOOLSET_ID, build_toolset, effects
+from apps.tools.toolset import build_tools, effects
 from tests.unit.tools.calls import a_call
 
 
@@ -74,7 +74,7 @@ def converse(
         return ModelResponse(parts=[left.pop(0) if left else TextPart("done")])
 
     deps = Deps()
-    agent = Agent(FunctionModel(play), toolsets=[build_toolset(tools, registry)], deps_type=Deps)
+    agent = Agent(FunctionModel(play), tools=build_tools(tools, registry), deps_type=Deps)
     result = asyncio.run(agent.run("go", deps=deps))
     return result.all_messages(), deps, infos
 
@@ -95,11 +95,10 @@ def test_a_call_reaches_the_function_with_its_circumstances() -> None:
 
 
 def test_names_order_and_schemas_are_always_the_same() -> None:
-    first = build_toolset([bound(shout), bound(fail)], REGISTRY)
-    second = build_toolset([bound(fail), bound(shout)], REGISTRY)
-    assert first.id == second.id == TOOLSET_ID == "tools"
-    assert list(first.tools) == list(second.tools) == ["fail", "shout"]
-    schema = first.tools["shout"].function_schema.json_schema
+    first = build_tools([bound(shout), bound(fail)], REGISTRY)
+    second = build_tools([bound(fail), bound(shout)], REGISTRY)
+    assert [tool.name for tool in first] == [tool.name for tool in second] == ["fail", "shout"]
+    schema = first[1].function_schema.json_schema
     assert list(schema["properties"]) == ["zebra", "apple"]
     assert effects([bound(shout), bound(fail)]) == {"shout": Effect.READ_ONLY, "fail": Effect.UNSAFE}
 
