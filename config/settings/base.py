@@ -87,8 +87,7 @@ DATABASES = {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         # An accepted run must survive the server's crash, whatever the server's own default is.
-        # What `apps.core.prepared` sends is prepared from its sixth use on; Django's own cursors prepare nothing.
-        "OPTIONS": {"options": "-c synchronous_commit=on", "prepare_threshold": 5},
+        "OPTIONS": {"options": "-c synchronous_commit=on"},
     }
 }
 REDIS_URL = env.text("REDIS_URL")

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 from celery import Celery
 from kombu import Queue
+from kombu.transport import redis
+from kombu.transport.virtual import QoS
 
 from workers.engine.bootstep import EngineStep
 
@@ -25,6 +27,8 @@ def test_bells_are_not_accounted_for(served: tuple[str, ...]) -> None:
     assert parent.app.conf.broker_transport_options == {"visibility_timeout": 900, "ack_emulation": False}
     with parent.app.connection_for_read("redis://127.0.0.1:1/0") as connection:
         assert connection.transport_options["ack_emulation"] is False
+    assert QoS.restore_at_shutdown is False
+    assert redis.QoS.restore_at_shutdown is True
 
 
 @pytest.mark.parametrize("served", [("batch",), ("ops",), ("runs", "batch")])

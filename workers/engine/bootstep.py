@@ -6,6 +6,7 @@ from typing import Any, Final
 from celery import bootsteps
 from celery.signals import worker_shutting_down
 from django.conf import settings
+from kombu.transport.virtual import QoS
 from redis import RedisError
 
 from apps.core import redis
@@ -37,7 +38,10 @@ class EngineStep(bootsteps.StartStopStep):
         A process that serves other queues too must keep account of their messages.
         """
         if {QUEUE, QUARANTINE} >= set(parent.app.amqp.queues.consume_from):
-            parent.app.conf.broker_transport_options |= {"ack_emulation": False}
+            conf = parent.app.conf
+            conf.broker_transport_options = conf.broker_transport_options | {"ack_emulation": False}
+            # A bell in hand when Redis goes away would be written to a file, with an error in the log.
+            QoS.restore_at_shutdown = False
 
     def start(self, parent: Any) -> None:
         suspects = QUEUE not in parent.app.amqp.queues.consume_from
