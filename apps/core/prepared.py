@@ -37,10 +37,11 @@ def _fetch(statement: str, parameters: Parameters) -> tuple[Any, ...] | None:
     connection.validate_thread_sharing()
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     link: Any = connection.connection
+    native: Any = psycopg.Cursor(link)
     # Only here: psycopg would keep the text of each of Django's statements too, with the parameters in it.
     link.prepare_threshold = _PREPARE_AFTER
     try:
-        with wrap(psycopg.Cursor(link)) as cursor:
+        with wrap(native) as cursor:
             cursor.execute(statement, parameters)
             row: tuple[Any, ...] | None = cursor.fetchone()
             return row
